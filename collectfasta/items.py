@@ -1,0 +1,113 @@
+"""The frozen values that flow through the pipeline."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file to publish.
+
+    ``path`` is the absolute local path its bytes are read from. Where post-processing has changed
+    the bytes they are in ``data`` instead, and ``path`` names the file that they were made from.
+    ``name`` is the storage's name for it: relative, with ``/``, without the storage's location.
+    ``size`` is in bytes.
+    """
+
+    path: str
+    name: str
+    size: int
+    data: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What hashing found: xxh3_128 (16 bytes), MD5 (16 bytes, where it was asked for), bytes read.
+
+    ``same`` tells whether the local copy that the file was compared with holds the same bytes;
+    ``None`` where there was nothing to compare with.
+    """
+
+    xxh3: bytes
+    md5: bytes | None
+    size: int
+    same: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteObject:
+    """One object as the storage's listing (or a HEAD) shows it.
+
+    ``etag`` changes whenever the object is written: an ETag, a generation, or mtime and inode. It
+    is only ever compared with itself. ``checksum`` is ``kind:value``, as its strategy
+    understands it (``md5:<hex>``, ``etag:<hex>-<parts>``, ``crc32c:<hex>``), or empty where the
+    storage shows nothing to compare bytes with.
+    """
+
+    name: str
+    size: int
+    etag: str
+    checksum: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the checksum cache remembers of one name.
+
+    The xxh3_128 of the source bytes that were sent, the etag the storage answered, and the
+    fingerprint of the headers they were sent with.
+    """
+
+    xxh3: bytes
+    etag: str
+    fingerprint: str
+
+
+class Action(enum.Enum):
+    UPLOAD = "upload"
+    SKIP = "skip"
+
+
+class Reason(enum.Enum):
+    """Why a file is uploaded or skipped; the value is what ``-v2`` prints."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    HEADERS = "headers changed"
+    UNPROVEN = "cannot prove that the bytes are the same"
+    UNCHANGED = "unchanged"
+    SAME_BYTES = "same bytes, headers not checked"
+    SAME_ALL = "same bytes, same headers"
+    CUSTOM = "decided by the custom strategy"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    action: Action
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What one upload did: the etag in the storage's answer, the digest of the bytes that were read
+    for it, and how many bytes went over the wire (after gzip)."""
+
+    etag: str
+    xxh3: bytes
+    wire: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file. ``error`` is empty unless it failed. ``sent`` is in bytes."""
+
+    file: SourceFile
+    decision: Decision
+    sent: int = 0
+    error: str = ""
+    local: str = ""
+    """The local bytes' checksum in hex, where it is known."""
+    remote: str = ""
+    """What the storage showed before: its checksum or etag; empty where there was no object."""

@@ -1,0 +1,1 @@
+"""Post-processing in memory for storages with hashed names and a manifest."""
