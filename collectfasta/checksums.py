@@ -1,0 +1,168 @@
+"""The checksum cache: what earlier runs have sent, over Django's cache framework.
+
+A hint, never a proof: a record counts only while the storage still shows the etag in it. Records
+are packed in pages, many names to a key, because a key costs memcached's client 15 to 20 µs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from xxhash import xxh3_64_hexdigest, xxh3_64_intdigest, xxh3_128_hexdigest
+
+from collectfasta.items import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+PAGES = 256
+PAGE_RECORDS = 4_000
+"""More than these in one page, and the oldest of names that are no longer collected are dropped, so
+that a page stays far below memcached's 1 MB."""
+
+VERSION = "1"
+SEAL = 16
+Page = dict[str, list[str]]
+
+
+class ChecksumCache:
+    """The records of one storage. Methods do I/O; call them in a thread that may block.
+
+    Never raises for a cache that is down or answers nonsense: ``warn`` is called with one sentence,
+    once, unless ``debug``, where the error is raised.
+    """
+
+    def __init__(
+        self, alias: str, prefix: str, identity: str, warn: Callable[[str], None], *, debug: bool
+    ) -> None:
+        self._alias = alias
+        self._warn = warn
+        self._debug = debug
+        self._warned = False
+        readable = re.sub(r"[^\w.-]", "_", prefix, flags=re.ASCII)[:40]
+        self._key = f"{readable}:{VERSION}:{xxh3_128_hexdigest(f'{prefix}|{identity}')}"
+        self.lasting = _lasts(alias)
+        """Whether what is written outlives the process. If not, nothing is read or written."""
+
+    def get(self, names: Iterable[str]) -> dict[str, Record]:
+        """The records there are for ``names``."""
+        if not self.lasting:
+            return {}
+        wanted: dict[int, list[str]] = defaultdict(list)
+        for name in names:
+            wanted[_page(name)].append(name)
+        pages = self._pages(wanted)
+        return {
+            name: record
+            for number, members in wanted.items()
+            if (page := pages.get(number))
+            for name in members
+            if (record := _record(page.get(name))) is not None
+        }
+
+    def set(self, records: Mapping[str, Record]) -> None:
+        """Remember ``records``, beside what other runs have written meanwhile."""
+        if not self.lasting or not records:
+            return
+        changed: dict[int, Page] = defaultdict(dict)
+        for name, record in records.items():
+            fields = [record.xxh3.hex(), record.etag, record.fingerprint]
+            changed[_page(name)][name] = fields
+        current = self._pages(changed)
+        values = {}
+        for number, page in changed.items():
+            merged = {
+                name: kept for name, kept in current.get(number, {}).items() if name not in page
+            }
+            merged.update(page)
+            for name in list(merged)[: max(0, len(merged) - PAGE_RECORDS)]:
+                del merged[name]
+            key = self._page_key(number)
+            values[key] = _seal(key, json.dumps(merged, ensure_ascii=True, separators=(",", ":")))
+        failed = self._ask(lambda cache: cache.set_many(values, timeout=None)) or []
+        if failed:
+            self._complain(f"{len(failed)} of {len(values)} pages were not taken")
+
+    def _page_key(self, number: int) -> str:
+        return f"{self._key}:{number:02x}"
+
+    def _pages(self, numbers: Iterable[int]) -> dict[int, Page]:
+        keys = {self._page_key(number): number for number in numbers}
+        answer = self._ask(lambda cache: cache.get_many(list(keys)))
+        if not isinstance(answer, dict):
+            return {}
+        pages = {}
+        for key, value in answer.items():
+            if key in keys and (page := _unseal(key, value)) is not None:
+                pages[keys[key]] = page
+            else:
+                self._complain("it holds something that we have not written")
+        return pages
+
+    def _ask(self, question: Callable[[Any], Any]) -> Any:
+        from django.core.cache import caches
+
+        try:
+            cache = caches[self._alias]  # one client a thread
+            try:
+                return question(cache)
+            finally:
+                cache.close()
+                _close_connections(cache)
+        except Exception as error:  # noqa: BLE001 - a cache may raise anything, and must not matter
+            if self._debug:
+                raise
+            self._complain(f"{type(error).__name__}: {_one_line(error)}")
+            return None
+
+    def _complain(self, what: str) -> None:
+        if not self._warned:
+            self._warned = True
+            self._warn(
+                f"The cache {self._alias!r} does not work ({what}). The run goes on without."
+            )
+
+
+def _lasts(alias: str) -> bool:
+    from django.conf import settings
+
+    backend = str(settings.CACHES[alias].get("BACKEND", ""))
+    return not backend.endswith((".LocMemCache", ".DummyCache"))
+
+
+def _close_connections(cache: Any) -> None:
+    """A database cache opens a connection for this thread, which nobody else would close."""
+    if "DatabaseCache" in {base.__name__ for base in type(cache).__mro__}:
+        from django.db import connections
+
+        connections.close_all()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _page(name: str) -> int:
+    return xxh3_64_intdigest(name.encode("utf-8", "surrogatepass")) % PAGES
+
+
+def _seal(key: str, payload: str) -> str:
+    return xxh3_64_hexdigest(f"{key}\n{payload}") + payload
+
+
+def _unseal(key: str, value: object) -> Page | None:
+    """The page in ``value``, if it is whole and was written under this very key."""
+    if not isinstance(value, str) or value[:SEAL] != xxh3_64_hexdigest(f"{key}\n{value[SEAL:]}"):
+        return None
+    page = json.loads(value[SEAL:])
+    return page if isinstance(page, dict) else None
+
+
+def _record(fields: object) -> Record | None:
+    match fields:
+        case [str(xxh3), str(etag), str(fingerprint)] if len(xxh3) == 32:
+            return Record(bytes.fromhex(xxh3), etag, fingerprint)
+    return None

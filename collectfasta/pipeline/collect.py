@@ -1,0 +1,133 @@
+"""First stage: ask the finders what there is. First one wins, as in Django."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.staticfiles.finders import AppDirectoriesFinder, FileSystemFinder, get_finders
+from django.core.files.storage import FileSystemStorage
+
+from collectfasta.exceptions import SourceError
+from collectfasta.items import SourceFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from django.core.files.storage import Storage
+
+
+@dataclass(slots=True)
+class Collected:
+    """What the finders have. ``found`` is Django's ``found_files``: name → (storage, path)."""
+
+    files: list[SourceFile] = field(default_factory=list)
+    found: dict[str, tuple[Storage, str]] = field(default_factory=dict)
+    conflicts: list[str] = field(default_factory=list)
+
+
+def collect(ignore_patterns: Sequence[str], conflict: Callable[[str], None]) -> Collected:
+    """Every file of every finder, by its name on the storage.
+
+    ``conflict`` is called with a name for each further file that has it. Raises ``SourceError``
+    for a file that cannot be read and for a name that would leave the storage's location.
+    """
+    collected = Collected()
+    for finder in get_finders():
+        for storage, path, name, entry in _files(finder, list(ignore_patterns)):
+            if name in collected.found:
+                collected.conflicts.append(name)
+                conflict(name)
+                continue
+            collected.found[name] = (storage, path)
+            collected.files.append(_source(storage, path, name, entry))
+    return collected
+
+
+def _files(
+    finder: Any, ignore_patterns: list[str]
+) -> Iterator[tuple[Any, str, str, os.DirEntry[str] | None]]:
+    if _is_standard(finder):
+        ignored = _matcher(ignore_patterns)
+        for storage in finder.storages.values():
+            if os.path.isdir(storage.location):
+                for path, entry in _walk(storage.location, "", ignored):
+                    yield storage, path, _name(storage, path), entry
+        return
+    for path, storage in finder.list(ignore_patterns):
+        yield storage, path, _name(storage, path), None
+
+
+def _is_standard(finder: Any) -> bool:
+    """Whether the finder lists plain folders just as Django's own do, so that one walk serves."""
+    standard = (FileSystemFinder.list, AppDirectoriesFinder.list)
+    return type(finder).list in standard and all(
+        type(storage).listdir is FileSystemStorage.listdir
+        and type(storage).path is FileSystemStorage.path
+        for storage in finder.storages.values()
+    )
+
+
+def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """``fnmatch`` with all patterns compiled into one expression, case-sensitive as in Django."""
+    if not patterns:
+        return lambda _path: False
+    union = re.compile("|".join(fnmatch.translate(pattern) for pattern in patterns))
+    return lambda path: union.match(path) is not None
+
+
+def _walk(
+    folder: str, location: str, ignored: Callable[[str], bool]
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    folders = []
+    for entry in _entries(folder):
+        path = f"{location}/{entry.name}" if location else entry.name
+        if ignored(entry.name):
+            continue
+        if entry.is_dir():
+            folders.append((entry.path, path))
+        elif not (location and ignored(path)):  # as in Django: of folders, only the name counts
+            yield path, entry
+    for path, name in folders:
+        yield from _walk(path, name, ignored)
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise SourceError(f"Cannot read the folder {folder}: {error.strerror}.") from error
+
+
+def _name(storage: Any, path: str) -> str:
+    prefix = getattr(storage, "prefix", None)
+    name = os.path.join(prefix, path) if prefix else path
+    name = name.replace("\\", "/") if os.sep == "\\" else name
+    parts = name.split("/")
+    if name.startswith("/") or ".." in parts:
+        raise SourceError(f"A finder names {name!r}, which is outside of the storage's location.")
+    if "" in parts or "." in parts:
+        name = os.path.normpath(name)
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise SourceError(
+            f"The name of {path!r} is not valid UTF-8. Rename the file, or use --ignore."
+        ) from error
+    return name
+
+
+def _source(storage: Any, path: str, name: str, entry: os.DirEntry[str] | None) -> SourceFile:
+    try:
+        if entry is not None:
+            return SourceFile(entry.path, name, entry.stat().st_size)
+        local = storage.path(path)
+        return SourceFile(local, name, os.stat(local).st_size)
+    except NotImplementedError as error:
+        raise SourceError(f"{name}: its finder's storage has no local files.", name=name) from error
+    except OSError as error:
+        raise SourceError(f"Cannot read {error.filename}: {error.strerror}.", name=name) from error

@@ -1,0 +1,146 @@
+"""Second stage, our side: which files must be hashed, in which batches, and how far ahead."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from collectfasta.items import Digest
+from collectfasta.pipeline.hash import Answer, Task, digest_of, hash_batch
+from collectfasta.pipeline.pool import MANY_BYTES, MANY_FILES, HashPool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Future
+
+    from collectfasta.items import SourceFile
+    from collectfasta.pipeline.lookups import Lookups
+    from collectfasta.pipeline.report import Tally
+    from collectfasta.strategies.native import NativeStrategy
+
+BATCH_BYTES = 8 << 20
+BATCH_FILES = 256
+PATIENCE = 0.25
+"""Seconds to wait for the listing before worker processes are started, which it may spare."""
+
+Hashed = list["tuple[SourceFile, Digest | str | None]"]
+"""Each file with its digest, or why it cannot be read, or ``None``: new, so not hashed at all."""
+
+
+def batches(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
+    """Largest first, so that the last ones to be sent are small; bounded by bytes and by number."""
+    batch: list[SourceFile] = []
+    size = 0
+    for file in sorted(files, key=lambda file: -file.size):
+        batch.append(file)
+        size += file.size
+        if size >= BATCH_BYTES or len(batch) >= BATCH_FILES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+class Hasher:
+    """Hashes the files of a run, each local path once where a second name shares it."""
+
+    def __init__(
+        self, strategy: NativeStrategy[Any], lookups: Lookups, tally: Tally, *, share: bool
+    ) -> None:
+        self._strategy = strategy
+        self._lookups = lookups
+        self._tally = tally
+        self._shared: dict[str, Digest] | None = {} if share else None
+        self._pool: HashPool | None = None
+        self._closed = False
+
+    def digests(self, files: Sequence[SourceFile]) -> Iterator[Hashed]:
+        """Batches of files with their digests, as they become known."""
+        pending: deque[tuple[list[SourceFile], Future[list[Answer]], float]] = deque()
+        for batch in batches(files):
+            new, known, unread = self._split(batch)
+            if new or known:
+                yield [*new, *known]
+            if unread:
+                pending.append((unread, self._submit(unread, files), time.monotonic()))
+            while pending and (len(pending) > self._window() or pending[0][1].done()):
+                yield self._finished(*pending.popleft())
+        while pending:
+            yield self._finished(*pending.popleft())
+
+    def _split(self, batch: list[SourceFile]) -> tuple[Hashed, Hashed, list[SourceFile]]:
+        """Those whose names are new, those whose digests are at hand, those to be read."""
+        remote = self._lookups.remote() if self._lookups.listed else None
+        new: Hashed = []
+        known: Hashed = []
+        unread = []
+        for file in batch:
+            if remote is not None and file.name not in remote:
+                new.append((file, None))
+            elif file.data is not None:
+                known.append((file, digest_of(file.data, md5=True)))
+            elif self._shared is not None and (digest := self._shared.get(file.path)):
+                known.append((file, digest))
+            else:
+                unread.append(file)
+        return new, known, unread
+
+    def _submit(self, batch: list[SourceFile], files: Sequence[SourceFile]) -> Future[list[Answer]]:
+        pool = self._started(files)
+        records = self._lookups.records()
+        tasks: list[Task] = [(file.path, self._beside(file.name)) for file in batch]
+        md5 = self._strategy.uses_records and any(
+            file.name not in records and beside is None
+            for file, (_, beside) in zip(batch, tasks, strict=True)
+        )
+        return pool.run(hash_batch, tasks, md5)
+
+    def _beside(self, name: str) -> str | None:
+        """The copy to compare with, unless a record vouches for it."""
+        path = self._strategy.beside(name)
+        if path is None:
+            return None
+        remote = (self._lookups.remote() or {}).get(name)
+        record = self._lookups.records().get(name)
+        if remote is not None and record is not None and record.etag == remote.etag:
+            return None
+        return path
+
+    def _started(self, files: Sequence[SourceFile]) -> HashPool:
+        if self._pool is None:
+            size = sum(file.size for file in files if file.data is None)
+            if len(files) > MANY_FILES or size > MANY_BYTES:
+                self._lookups.wait(PATIENCE)
+            self._pool = HashPool(len(files), size, self._tally.warn)
+            if self._closed:
+                self._pool.close(at_once=True)
+        return self._pool
+
+    def _window(self) -> int:
+        return 2 * self._pool.processes if self._pool is not None else 2
+
+    def _finished(
+        self, batch: list[SourceFile], future: Future[list[Answer]], start: float
+    ) -> Hashed:
+        answers = future.result()
+        size = 0
+        done: Hashed = []
+        for file, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, str):
+                done.append((file, f"Cannot read {file.path}: {answer}."))
+                continue
+            digest = Digest(*answer)
+            size += digest.size
+            if self._shared is not None and digest.same is None:
+                self._shared[file.path] = digest
+            done.append((file, digest))
+        self._tally.hashed(len(batch), size)
+        self._tally.span("hash", start, len(batch), size)
+        return done
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End the workers; ``at_once`` from any thread, in the middle of their work."""
+        self._closed = True
+        if self._pool is not None:
+            self._pool.close(at_once=at_once)

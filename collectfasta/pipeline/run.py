@@ -1,0 +1,258 @@
+"""A run: the stages put together. Start reading here.
+
+The run has a thread of its own, so that the main thread only waits and hears Ctrl-C at once,
+whatever the server does.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from collectfasta.exceptions import DestinationError
+from collectfasta.items import Action, Digest
+from collectfasta.pipeline.compare import settle
+from collectfasta.pipeline.hashing import Hasher
+from collectfasta.pipeline.lookups import Lookups
+from collectfasta.pipeline.upload import Candidate, Publisher
+from collectfasta.pipeline.workers import DaemonPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
+
+    from collectfasta.checksums import ChecksumCache
+    from collectfasta.items import SourceFile
+    from collectfasta.pipeline.report import Tally
+    from collectfasta.strategies.native import NativeStrategy
+
+AHEAD = 4
+"""Files that wait for each I/O thread: enough to keep it busy, few enough to bound memory."""
+
+LAST_WORDS = 1.0
+"""Seconds that an interrupted run has for what is in flight and for remembering what was sent."""
+
+
+class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
+    """The run has been interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What was asked for. ``threads`` is ``None`` where the run is to pick a good number."""
+
+    threads: int | None = None
+    dry_run: bool = False
+    clear: bool = False
+    verify_headers: bool = False
+    debug: bool = False
+
+
+class Run:
+    """Publishes files in phases; a phase begins when everything before it has succeeded.
+
+    ``keep``: names that ``--clear`` must leave alone although this run does not write them.
+    """
+
+    def __init__(
+        self,
+        strategy: NativeStrategy[Any],
+        cache: ChecksumCache,
+        options: RunOptions,
+        tally: Tally,
+    ) -> None:
+        self._strategy = strategy
+        self._cache = cache
+        self._options = options
+        self._tally = tally
+        self._stop = threading.Event()
+        self._crashes: list[BaseException] = []
+        self.done = threading.Event()
+        self._hasher: Hasher | None = None
+        self._io: DaemonPool | None = None
+        self._publisher = Publisher(
+            strategy,
+            tally,
+            dry_run=options.dry_run,
+            check_headers=options.verify_headers or cache.lasting,
+            debug=options.debug,
+        )
+
+    def start(
+        self,
+        phases: Sequence[Sequence[SourceFile]],
+        keep: Sequence[str],
+        opened: Callable[[], object],
+    ) -> None:
+        """Begin in the background. ``opened`` returns when the strategy is open, or raises."""
+        thread = threading.Thread(
+            target=self._drive, args=(phases, keep, opened), name="collectfasta-run", daemon=True
+        )
+        thread.start()
+
+    def result(self) -> None:
+        """After ``done``: raises whatever has ended the run, except failures of single files."""
+        if self._crashes:
+            raise self._crashes[0]
+
+    def interrupt(self) -> None:
+        """Stop as soon as may be, and wait for it a moment. From the main thread."""
+        self._stop.set()
+        if self._io is not None:
+            self._io.shutdown(wait=False, cancel_futures=True)
+        if self._hasher is not None:
+            self._hasher.close(at_once=True)
+        self._strategy.interrupt()
+        self.done.wait(LAST_WORDS)
+
+    def _drive(
+        self,
+        phases: Sequence[Sequence[SourceFile]],
+        keep: Sequence[str],
+        opened: Callable[[], object],
+    ) -> None:
+        try:
+            opened()
+            self._execute(phases, keep)
+        except Stopped:
+            pass
+        except BaseException as error:  # noqa: BLE001 - raised again by result(), in the main thread
+            self._crashes.append(error)
+        finally:
+            self.done.set()
+
+    def _execute(self, phases: Sequence[Sequence[SourceFile]], keep: Sequence[str]) -> None:
+        names = sorted({file.name for phase in phases for file in phase})
+        threads = self._options.threads or self._strategy.threads_for(len(names))
+        lookups = Lookups(self._strategy, self._cache, names, self._tally)
+        self._io = DaemonPool(threads)
+        self._slots = threading.BoundedSemaphore(threads * AHEAD)
+        self._hasher = Hasher(self._strategy, lookups, self._tally, share=len(phases) > 1)
+        custom = getattr(self._strategy, "custom", None)
+        try:
+            if custom is not None:
+                custom.before()
+            for phase in phases:
+                self._publish(phase, lookups)
+                self._judge()
+                if self._tally.failures:
+                    break
+            else:
+                if self._options.clear:
+                    self._clear({*names, *keep})
+        finally:
+            self._judge()
+            self._finish(lookups)
+
+    def _finish(self, lookups: Lookups) -> None:
+        """Remember what was sent, whatever has ended the run, and let go of everything."""
+        if not self._options.dry_run:
+            lookups.save(
+                dict(self._publisher.records), *([LAST_WORDS / 2] if self._stopping else [])
+            )
+        lookups.close()
+        if self._hasher is not None:
+            self._hasher.close(at_once=self._stopping)
+        if self._io is not None:
+            self._io.shutdown(wait=not self._stopping, cancel_futures=True)
+        self._strategy.close()
+
+    @property
+    def _stopping(self) -> bool:
+        return self._stop.is_set() or bool(self._crashes)
+
+    def _publish(self, files: Sequence[SourceFile], lookups: Lookups) -> None:
+        """One phase, to its end. Raises ``Stopped``, or what a thread has crashed with."""
+        refused = self._strategy.refused([file.name for file in files])
+        for file in files:
+            if file.name in refused:
+                self._publisher.fail(file, refused[file.name])
+        if self._hasher is None:
+            return
+        start = time.monotonic()
+        waiting: list[Future[None]] = []
+        for hashed in self._hasher.digests([file for file in files if file.name not in refused]):
+            for file, digest in hashed:
+                if isinstance(digest, str):
+                    self._publisher.fail(file, digest)
+                else:
+                    waiting += self._candidate(file, digest, lookups)
+            waiting = [future for future in waiting if not future.done()]
+        for future in waiting:
+            self._wait(future)
+        self._check()
+        self._tally.span("publish", start, len(files))
+
+    def _candidate(
+        self, file: SourceFile, digest: Digest | None, lookups: Lookups
+    ) -> list[Future[None]]:
+        """Skip at once what record and listing prove; all else is a job for an I/O thread."""
+        remote = lookups.remote()
+        look = remote is None
+        candidate = Candidate(
+            file,
+            digest,
+            lookups.records().get(file.name),
+            remote.get(file.name) if remote is not None else None,
+            look,
+        )
+        if digest is not None and not look and getattr(self._strategy, "custom", None) is None:
+            decision = settle(self._publisher.facts(candidate, digest))
+            if decision is not None and (decision.action is Action.SKIP or self._options.dry_run):
+                self._publisher.carry_out(candidate, decision)
+                return []
+        return [self._submit(candidate)]
+
+    def _submit(self, candidate: Candidate) -> Future[None]:
+        while not self._slots.acquire(timeout=0.2):
+            self._check()
+        self._check()
+        if self._io is None:
+            raise Stopped
+        try:
+            future = self._io.submit(self._publisher.publish, candidate)
+        except RuntimeError as error:  # closed by interrupt()
+            raise Stopped from error
+        future.add_done_callback(lambda future: self._settled(future, candidate))
+        return future
+
+    def _settled(self, future: Future[None], candidate: Candidate) -> None:
+        self._slots.release()
+        if future.cancelled():
+            return
+        error = future.exception()
+        if error is not None:
+            if not isinstance(error, DestinationError):
+                error.add_note(f"While {candidate.file.name!r} was published.")
+            self._crashes.append(error)
+
+    def _wait(self, future: Future[None]) -> None:
+        while not future.done():
+            try:
+                future.exception(timeout=0.2)
+            except TimeoutError:
+                self._check()
+
+    def _check(self) -> None:
+        if self._stop.is_set():
+            raise Stopped
+        self.result()
+
+    def _judge(self) -> None:
+        """Uploads that turn out to be damaged have failed, and are not remembered."""
+        for name, error in self._strategy.unjudged().items():
+            self._publisher.records.pop(name, None)
+            self._tally.fail(name, error)
+
+    def _clear(self, keep: set[str]) -> None:
+        start = time.monotonic()
+        stale = [name for name in self._strategy.list_all() if name not in keep]
+        for first in range(0, len(stale), 1000):
+            self._check()
+            names = stale[first : first + 1000]
+            if not self._options.dry_run:
+                self._strategy.delete(names)
+            self._tally.deleted += names
+        self._tally.span("clear", start, len(stale))
