@@ -28,6 +28,10 @@ SEAL = 16
 Page = dict[str, list[str]]
 
 
+class CacheProblem(Exception):  # noqa: N818 - raised with COLLECTFASTA_DEBUG only
+    """The cache does not do what a cache should."""
+
+
 class ChecksumCache:
     """The records of one storage. Methods do I/O; call them in a thread that may block.
 
@@ -43,7 +47,7 @@ class ChecksumCache:
         self._debug = debug
         self._warned = False
         readable = re.sub(r"[^\w.-]", "_", prefix, flags=re.ASCII)[:40]
-        self._key = f"{readable}:{VERSION}:{xxh3_128_hexdigest(f'{prefix}|{identity}')}"
+        self._key = f"{readable}:{VERSION}:{xxh3_128_hexdigest(f'{prefix}|{identity}'.encode())}"
         self.lasting = _lasts(alias)
         """Whether what is written outlives the process. If not, nothing is read or written."""
 
@@ -112,13 +116,15 @@ class ChecksumCache:
             finally:
                 cache.close()
                 _close_connections(cache)
-        except Exception as error:  # noqa: BLE001 - a cache may raise anything, and must not matter
+        except Exception as error:
             if self._debug:
                 raise
             self._complain(f"{type(error).__name__}: {_one_line(error)}")
             return None
 
     def _complain(self, what: str) -> None:
+        if self._debug:
+            raise CacheProblem(what)
         if not self._warned:
             self._warned = True
             self._warn(
@@ -149,13 +155,17 @@ def _page(name: str) -> int:
     return xxh3_64_intdigest(name.encode("utf-8", "surrogatepass")) % PAGES
 
 
+def _sealed(key: str, payload: str) -> str:
+    return xxh3_64_hexdigest(f"{key}\n{payload}".encode("utf-8", "surrogatepass"))
+
+
 def _seal(key: str, payload: str) -> str:
-    return xxh3_64_hexdigest(f"{key}\n{payload}") + payload
+    return _sealed(key, payload) + payload
 
 
 def _unseal(key: str, value: object) -> Page | None:
     """The page in ``value``, if it is whole and was written under this very key."""
-    if not isinstance(value, str) or value[:SEAL] != xxh3_64_hexdigest(f"{key}\n{value[SEAL:]}"):
+    if not isinstance(value, str) or value[:SEAL] != _sealed(key, value[SEAL:]):
         return None
     page = json.loads(value[SEAL:])
     return page if isinstance(page, dict) else None

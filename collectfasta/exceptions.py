@@ -1,4 +1,4 @@
-"""What can go wrong in a run, as the user is told it: one line that names the file or the setting."""
+"""What can go wrong in a run, as the user is told it: one line, with the file or the setting."""
 
 from __future__ import annotations
 

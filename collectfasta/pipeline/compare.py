@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of one name. ``check_headers``: where only the bytes are proven to be the same,
-    look at the object's headers too. ``encoded``: it is stored gzipped, so its size tells nothing."""
+    look at the object's headers too. ``encoded``: it is stored gzipped: its size tells nothing."""
 
     digest: Digest
     record: Record | None
@@ -57,7 +57,7 @@ def decide(
 
 
 def settle(facts: Facts) -> Decision | None:
-    """The decision that record, listing and a local comparison allow; ``None`` if more is needed."""
+    """The decision that record, listing and a local comparison allow; ``None``: ask for more."""
     remote, record, digest = facts.remote, facts.record, facts.digest
     if remote is None:
         return upload(Reason.NEW)

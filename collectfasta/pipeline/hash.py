@@ -24,7 +24,7 @@ they cross a process border tens of thousands of times."""
 
 
 def hash_batch(tasks: Sequence[Task], md5: bool) -> list[Answer]:
-    """Digest each file, with MD5 if asked for. One answer per task, in order; never raises OSError."""
+    """Digest each file, with MD5 if asked for. One answer per task, in order."""
     return [_answer(path, beside, md5) for path, beside in tasks]
 
 
@@ -78,7 +78,12 @@ def _digest(source: int, copy: int | None, md5: bool, *, compared: bool) -> Answ
             same = False
     if same and copy is not None and os.read(copy, 1):
         same = False
-    return xxh3.digest(), md5_hash and md5_hash.digest(), size, same if compared else None
+    return (
+        xxh3.digest(),
+        md5_hash.digest() if md5_hash is not None else None,
+        size,
+        same if compared else None,
+    )
 
 
 def _read_exactly(descriptor: int, size: int) -> bytes:

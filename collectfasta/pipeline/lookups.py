@@ -1,4 +1,4 @@
-"""What the storage and the checksum cache know of the names of a run, asked for in the background."""
+"""What the storage and the checksum cache know of a run's names, asked in the background."""
 
 from __future__ import annotations
 

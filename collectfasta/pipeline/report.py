@@ -54,7 +54,7 @@ class Tally:
     deleted: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
     hits: int = 0
     asked: int = 0
     news: queue.SimpleQueue[Outcome | str] = field(default_factory=queue.SimpleQueue)
@@ -105,5 +105,5 @@ class Tally:
         """A piece of ``stage`` that began at monotonic ``start`` has ended now."""
         end = time.monotonic()
         with self._lock:
-            self.seconds[stage] += end - start
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + end - start
             self.spans.append(Span(stage, start - self.started, end - self.started, files, size))

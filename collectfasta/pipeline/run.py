@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -230,10 +231,8 @@ class Run:
 
     def _wait(self, future: Future[None]) -> None:
         while not future.done():
-            try:
-                future.exception(timeout=0.2)
-            except TimeoutError:
-                self._check()
+            wait([future], timeout=0.2)
+            self._check()
 
     def _check(self) -> None:
         if self._stop.is_set():

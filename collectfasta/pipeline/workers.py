@@ -55,7 +55,7 @@ class DaemonPool(Executor):
             self._idle.release()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """No more jobs. With ``wait``, until the threads have ended; they are asked to end anyway."""
+        """No more jobs. Threads end when theirs are done; with ``wait``, wait for that."""
         with self._lock:
             self._closed = True
             if cancel_futures:

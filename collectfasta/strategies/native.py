@@ -18,14 +18,14 @@ S = TypeVar("S")
 class NativeStrategy(Strategy[S]):
     """One storage as a run sees it.
 
-    Methods that do I/O are called from worker threads, several at once, never from the main thread.
-    They raise :class:`~collectfasta.exceptions.DestinationError` when the storage as a whole cannot be
-    used, and :class:`~collectfasta.exceptions.UploadError` for one file. Names are the storage's own
-    (:attr:`SourceFile.name`), never with the location.
+    Methods that do I/O are called from worker threads, several at once, never from the main
+    thread. They raise ``DestinationError`` when the storage as a whole cannot be used, and
+    ``UploadError`` for one file. Names are the storage's own (``SourceFile.name``), never with the
+    location.
     """
 
     kind: ClassVar[str]
-    """A short word for the kind of storage, part of the storage identity: ``s3``, ``gcs``, ``azure``…"""
+    """A short word for the kind of storage, part of the storage identity: ``s3``, ``gcs``…"""
 
     uses_records: ClassVar[bool] = True
     """Whether the checksum cache can spare work; a disk is compared byte by byte instead."""
@@ -67,7 +67,7 @@ class NativeStrategy(Strategy[S]):
     # -- I/O, in worker threads -----------------------------------------------------------------
 
     def open(self, threads: int) -> None:
-        """Build what later calls need (clients, pools as wide as ``threads``). Called once, first."""
+        """Build what later calls need: clients, pools as wide as ``threads``. Called once."""
 
     @abstractmethod
     def list(self, names: Sequence[str]) -> Iterator[Iterable[RemoteObject]]:
