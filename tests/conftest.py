@@ -11,6 +11,8 @@ Places of one's own on them, fresh for each test:
 - ``s3_bucket``, ``rclone_bucket``, ``gcs_bucket``, ``azure_container``: see :mod:`tests.places`.
   Each has ``storages(location="", **options)`` (a STORAGES setting), ``objects()`` (key → bytes),
   ``headers(key)``, ``tokens()``, ``put``, ``delete``, ``another()`` (an empty one beside it).
+- ``store``: a :class:`scripts.benchmarks.store.Store`, fast, with faults, counts and a log, one per
+  test; ``S3Bucket(store.url, store.name).storages()`` is a STORAGES setting for it.
 
 Sources and runs:
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from scripts.benchmarks.store import Store
     from tests.places import AzureContainer, GcsBucket, S3Bucket
 
 _FOREIGN = ("COLLECTFASTA_", "AWS_", "GS_", "AZURE_", "GOOGLE_", "STORAGE_EMULATOR")
@@ -170,6 +173,15 @@ def azure_container(azurite: servers.Server) -> AzureContainer:
     from tests.places import AzureContainer
 
     return AzureContainer.new(servers.azure_connection_string(azurite))
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    """The fast S3-speaking store, empty, on a thread of its own."""
+    from scripts.benchmarks.store import Store
+
+    with Store() as running:
+        yield running
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ class S3Bucket:
 
     endpoint: str
     name: str
-    client: Any = field(repr=False)
+    client: Any = field(default=None, repr=False)
 
     @classmethod
     def new(cls, endpoint: str) -> Self:

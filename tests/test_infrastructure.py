@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import servers, support
+from tests.places import S3Bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from scripts.benchmarks.store import Store
 
 PLACES = ["s3_bucket", "rclone_bucket", "gcs_bucket", "azure_container"]
 
@@ -79,3 +82,13 @@ def test_a_project_runs_in_a_process_of_its_own(
     result = run_command(project(settings))
     assert result.status == 0, result.output
     assert (tmp_path / "out" / "a.css").read_bytes() == b"a {}"
+
+
+def test_the_fast_store_speaks_s3(store: Store) -> None:
+    """boto3 reads what the store holds, under the settings that tests use."""
+    from django.core.files.base import ContentFile
+    from storages.backends.s3 import S3StaticStorage
+
+    storage = S3StaticStorage(**S3Bucket(store.url, store.name).options("static"))
+    storage.save("a.css", ContentFile(b"a {}"))
+    assert store.objects["static/a.css"].body == b"a {}"
