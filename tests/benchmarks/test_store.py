@@ -363,7 +363,9 @@ def test_an_answer_may_break_off(store: Store) -> None:
     with pytest.raises(botocore.exceptions.HTTPClientError):
         put(client, "a")
     assert "a" in store.objects
-    with pytest.raises(Exception, match=r"IncompleteRead|parse|closed"):
+    with pytest.raises(  # the SDK turns half a listing into a 500 of its own
+        (botocore.exceptions.ClientError, botocore.exceptions.HTTPClientError)
+    ):
         client.list_objects_v2(Bucket="static")
     store.strike(Kind.TRUNCATE, times=1)
     with pytest.raises(obstore.exceptions.BaseError):
