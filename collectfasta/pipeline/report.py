@@ -34,6 +34,7 @@ class Counts:
     hashed: int = 0
     compared: int = 0
     uploaded: int = 0
+    kept: int = 0
     failed: int = 0
     bytes_hashed: int = 0
     bytes_sent: int = 0
@@ -67,6 +68,7 @@ class Tally:
             self.counts.compared += 1
             self.reasons[decision.reason] += 1
             if decision.action is Action.SKIP:
+                self.counts.kept += 1
                 self.counts.bytes_kept += file.size
                 self.unmodified.append(file.name)
 
