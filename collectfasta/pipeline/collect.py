@@ -83,11 +83,11 @@ def _walk(
     folder: str, location: str, ignored: Callable[[str], bool]
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
     folders = []
-    for entry in _entries(folder):
+    for entry, is_folder in _entries(folder):
         path = f"{location}/{entry.name}" if location else entry.name
         if ignored(entry.name):
             continue
-        if entry.is_dir():
+        if is_folder:
             folders.append((entry.path, path))
         elif not (location and ignored(path)):  # as in Django: of folders, only the name counts
             yield path, entry
@@ -95,10 +95,11 @@ def _walk(
         yield from _walk(path, name, ignored)
 
 
-def _entries(folder: str) -> list[os.DirEntry[str]]:
+def _entries(folder: str) -> list[tuple[os.DirEntry[str], bool]]:
+    """What is in a folder, and whether it is a folder itself. Links are followed."""
     try:
         with os.scandir(folder) as entries:
-            return list(entries)
+            return [(entry, entry.is_dir()) for entry in entries]
     except OSError as error:
         raise SourceError(f"Cannot read the folder {folder}: {error.strerror}.") from error
 

@@ -102,6 +102,7 @@ class Console:
         )
 
     def _news(self, news: Outcome | str) -> None:
+        self._progress.hide()
         if isinstance(news, str):
             if self._command.verbosity > 0:
                 self._command.stderr.write(f"Warning: {news}")

@@ -56,6 +56,7 @@ class HashPool:
         self._warn = warn
         self._lock = threading.Lock()
         self._broken = False
+        self._closed = False
         self.processes = min(cpus(), MAX_PROCESSES)
         wanted = self.processes > 1 and (files > MANY_FILES or size > MANY_BYTES)
         self._executor: Executor = self._start() if wanted else DaemonPool(1, "collectfasta-hash")
@@ -78,7 +79,7 @@ class HashPool:
         outer: Future[T] = Future()
 
         def settle(inner: Future[T]) -> None:
-            if inner.cancelled():
+            if inner.cancelled() or (self._closed and inner.exception() is not None):
                 outer.cancel()
             elif isinstance(error := inner.exception(), BrokenProcessPool):
                 self._give_up("a worker process has ended")
@@ -110,6 +111,7 @@ class HashPool:
 
     def close(self, *, at_once: bool = False) -> None:
         """End the workers: when they are done, or ``at_once``."""
+        self._closed = True
         if at_once:
             processes = dict(getattr(self._executor, "_processes", None) or {})
             self._executor.shutdown(wait=False, cancel_futures=True)
