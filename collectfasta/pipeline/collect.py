@@ -52,7 +52,7 @@ def _files(
 ) -> Iterator[tuple[Any, str, str, os.DirEntry[str] | None]]:
     if _is_standard(finder):
         ignored = _matcher(ignore_patterns)
-        for storage in finder.storages.values():
+        for storage in _storages(finder):
             if os.path.isdir(storage.location):
                 for path, entry in _walk(storage.location, "", ignored):
                     yield storage, path, _name(storage, path), entry
@@ -69,6 +69,13 @@ def _is_standard(finder: Any) -> bool:
         and type(storage).path is FileSystemStorage.path
         for storage in finder.storages.values()
     )
+
+
+def _storages(finder: Any) -> list[Any]:
+    """In the finder's own order; one that is named twice comes twice."""
+    if isinstance(finder, FileSystemFinder):
+        return [finder.storages[root] for _prefix, root in finder.locations]
+    return list(finder.storages.values())
 
 
 def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:

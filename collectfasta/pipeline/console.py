@@ -14,11 +14,8 @@ from collectfasta.pipeline.progress import Totals, make_progress
 from collectfasta.pipeline.run import RunOptions
 from collectfasta.pipeline.session import Request, Session
 from collectfasta.pipeline.summary import RunFacts, explain_line, summary_lines
-from collectfasta.strategies.choice import is_disabled, unwrap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from collectfasta.pipeline.report import Tally
 
 Lists = dict[str, list[str]]
@@ -63,10 +60,8 @@ class Console:
             )
         )
 
-    def collect(self, stock: Callable[[], Lists]) -> Lists:
+    def collect(self) -> Lists:
         """What ``collect()`` returns. Raises ``CommandError`` that names every file that failed."""
-        if is_disabled(self._command.settings.strategy, unwrap(self._command.storage)):
-            return stock()
         try:
             self.session.run()
         finally:

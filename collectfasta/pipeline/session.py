@@ -55,8 +55,9 @@ class Session:
     strategy: NativeStrategy[Any] | None = None
 
     def run(self) -> None:
-        """Raises a ``CollectfastaError`` for what has kept the run as a whole from succeeding; files
-        that have failed are in the tally. Any other exception is a bug, or a ``KeyboardInterrupt``.
+        """Raises a ``CollectfastaError`` for what has kept the run as a whole from succeeding.
+
+        Files that have failed are in the tally. Any other exception is a bug, or an interrupt.
         """
         storage = unwrap(self.request.storage)
         settings = self.request.settings

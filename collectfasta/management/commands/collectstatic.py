@@ -13,10 +13,8 @@ from django.core.management.base import CommandError
 from collectfasta.exceptions import CollectfastaError
 from collectfasta.settings import Settings
 
-STOCK = collectstatic.Command
 
-
-class Command(STOCK):
+class Command(collectstatic.Command):
     """Django's own command with another ``collect()``. See ``collectfasta.pipeline.run``."""
 
     def add_arguments(self, parser: Any) -> None:
@@ -26,7 +24,7 @@ class Command(STOCK):
         add(
             "--verify-headers",
             action="store_true",
-            help="Where nothing is remembered of a file, look at its headers too, one request each.",
+            help="Where a file is not remembered, look at its headers too: one request each.",
         )
         add(
             "--explain",
@@ -83,27 +81,32 @@ class Command(STOCK):
         """Django's ``collect()``: the lists that its summary counts."""
         if self.is_stock():
             return super().collect()
-        own = [hook for hook in ("copy_file", "delete_file", "clear_dir") if self.is_overridden(hook)]
+        own = [
+            hook for hook in ("copy_file", "delete_file", "clear_dir") if self.is_overridden(hook)
+        ]
         if own:
             self.log(f"Django's own collect() runs, because {', '.join(own)} is overridden.")
             return super().collect()
         from collectfasta.pipeline.console import Console
 
         self.console = Console(self)
-        return self.console.collect(super().collect)
+        return self.console.collect()
 
     def is_overridden(self, hook: str) -> bool:
-        return getattr(type(self), hook) is not getattr(STOCK, hook)
+        return getattr(type(self), hook) is not getattr(collectstatic.Command, hook)
 
     def run_from_argv(self, argv: list[str]) -> None:
         """From a shell: Ctrl-C ends with status 130, SIGTERM with 143, neither with a traceback."""
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _terminate)
+        on_main = threading.current_thread() is threading.main_thread()
+        kept = signal.signal(signal.SIGTERM, _terminate) if on_main else None
         try:
             super().run_from_argv(argv)
         except KeyboardInterrupt:
             self.stderr.write("Interrupted. What was not sent yet is sent by the next run.")
             sys.exit(130)
+        finally:
+            if on_main:
+                signal.signal(signal.SIGTERM, kept)
 
 
 def _terminate(_number: int, _frame: object) -> None:
