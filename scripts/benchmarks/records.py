@@ -109,7 +109,7 @@ def load(path: Path) -> tuple[list[Record], list[Floor]]:
         data = json.loads(path.read_text())
         records = [Record(**_with_setting(entry)) for entry in data["records"]]
         floors = [Floor(**_with_setting(entry)) for entry in data["floors"]]
-    except (TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path} holds no results of the bench") from error
     return records, floors
 

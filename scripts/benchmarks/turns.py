@@ -87,12 +87,12 @@ class Comparison:
         works = WORKS[: 1 + max(WORKS.index(work) for work in self.plan.works)]
         records: list[Record] = []
         self._write("body { color: red }\n", time.time() - _HOUR)
-        with places.opened(self.plan.storage, root) as place, _memcached() as memcached:
+        with places.opened(self.plan.storage, root) as place, memcached() as address:
             scene = replace(
                 self.scene,
                 root=root,
                 endpoint=place.endpoint,
-                memcached=memcached,
+                memcached=address,
             )
             for work in works:
                 timed = work in self.plan.works
@@ -140,11 +140,11 @@ class Comparison:
 
 
 @contextlib.contextmanager
-def _memcached() -> Iterator[str]:
+def memcached() -> Iterator[str]:
     """The address of a new memcached; empty where there is none."""
     with contextlib.ExitStack() as stack:
         try:
-            address = stack.enter_context(servers.serve_memcached()).address
+            address = stack.enter_context(servers.servememcached()).address
         except servers.Unavailable as error:
             print(f"Going on without memcached: {error}", file=sys.stderr)
             address = ""
