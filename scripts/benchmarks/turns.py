@@ -144,7 +144,7 @@ def memcached() -> Iterator[str]:
     """The address of a new memcached; empty where there is none."""
     with contextlib.ExitStack() as stack:
         try:
-            address = stack.enter_context(servers.servememcached()).address
+            address = stack.enter_context(servers.serve_memcached()).address
         except servers.Unavailable as error:
             print(f"Going on without memcached: {error}", file=sys.stderr)
             address = ""
