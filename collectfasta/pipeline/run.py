@@ -18,7 +18,7 @@ from collectfasta.pipeline.compare import settle
 from collectfasta.pipeline.hashing import Hasher
 from collectfasta.pipeline.lookups import Lookups
 from collectfasta.pipeline.upload import Candidate, Publisher
-from collectfasta.pipeline.workers import DaemonPool
+from collectfasta.pipeline.workers import DaemonPool, PoolClosed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -118,7 +118,8 @@ class Run:
             opened()
             self._execute(phases, keep)
         except Stopped:
-            pass
+            if not self._stop.is_set():
+                self._crashes.append(RuntimeError("The run has stopped, and nobody asked it to."))
         except BaseException as error:  # noqa: BLE001 - raised again by result(), in the main thread
             self._crashes.append(error)
         finally:
@@ -214,7 +215,7 @@ class Run:
             raise Stopped
         try:
             future = self._io.submit(self._publisher.publish, candidate)
-        except RuntimeError as error:  # closed by interrupt()
+        except PoolClosed as error:  # by interrupt()
             raise Stopped from error
         future.add_done_callback(lambda future: self._settled(future, candidate))
         return future

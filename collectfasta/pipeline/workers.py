@@ -11,12 +11,18 @@ import threading
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from collectfasta.exceptions import CollectfastaError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 P = ParamSpec("P")
 T = TypeVar("T")
 _Job = tuple["Future[Any]", "Callable[..., Any]", tuple[Any, ...], dict[str, Any]]
+
+
+class PoolClosed(RuntimeError):  # noqa: N818 - the pool was asked to close
+    """A job came after ``shutdown``."""
 
 
 class DaemonPool(Executor):
@@ -32,20 +38,29 @@ class DaemonPool(Executor):
         self._closed = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run ``fn`` in a thread. Raises ``RuntimeError`` after ``shutdown``."""
+        """Run ``fn`` in a thread. Raises ``PoolClosed`` after ``shutdown``, and
+        ``CollectfastaError`` where the machine gives us no thread at all."""
         future: Future[T] = Future()
         with self._lock:
             if self._closed:
-                raise RuntimeError("the pool is closed")
-            self._jobs.put((future, fn, args, kwargs))
+                raise PoolClosed("the pool is closed")
             if not self._idle.acquire(blocking=False) and len(self._threads) < self._limit:
                 self._start()
+            self._jobs.put((future, fn, args, kwargs))
         return future
 
     def _start(self) -> None:
+        """One thread more, or, where the machine has no more, go on with those there are."""
         name = f"{self._name}-{len(self._threads)}"
         thread = threading.Thread(target=self._work, name=name, daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:
+            if self._threads:
+                return
+            raise CollectfastaError(
+                f"This machine does not let us start a thread: {error}"
+            ) from error
         self._threads.append(thread)
 
     def _work(self) -> None:
