@@ -24,6 +24,7 @@ PAGE_RECORDS = 4_000
 that a page stays far below memcached's 1 MB."""
 
 VERSION = "1"
+_DIGEST = re.compile("[0-9a-f]{32}")
 SEAL = 16
 Page = dict[str, list[str]]
 
@@ -67,25 +68,21 @@ class ChecksumCache:
             if (record := _record(page.get(name))) is not None
         }
 
-    def set(self, records: Mapping[str, Record]) -> None:
-        """Remember ``records``, beside what other runs have written meanwhile."""
-        if not self.lasting or not records:
-            return
-        changed: dict[int, Page] = defaultdict(dict)
+    def set(self, records: Mapping[str, Record], forget: Iterable[str] = ()) -> None:
+        """Remember ``records``, beside what other runs have written meanwhile; drop ``forget``."""
+        changed: dict[int, dict[str, Record | None]] = defaultdict(dict)
+        for name in forget:
+            changed[_page(name)][name] = None
         for name, record in records.items():
-            fields = [record.xxh3.hex(), record.etag, record.fingerprint]
-            changed[_page(name)][name] = fields
+            changed[_page(name)][name] = record
+        if not self.lasting or not changed:
+            return
         current = self._pages(changed)
         values = {}
-        for number, page in changed.items():
-            merged = {
-                name: kept for name, kept in current.get(number, {}).items() if name not in page
-            }
-            merged.update(page)
-            for name in list(merged)[: max(0, len(merged) - PAGE_RECORDS)]:
-                del merged[name]
+        for number, news in changed.items():
+            page = _merged(current.get(number, {}), news)
             key = self._page_key(number)
-            values[key] = _seal(key, json.dumps(merged, ensure_ascii=True, separators=(",", ":")))
+            values[key] = _seal(key, json.dumps(page, ensure_ascii=True, separators=(",", ":")))
         failed = self._ask(lambda cache: cache.set_many(values, timeout=None)) or []
         if failed:
             self._complain(f"{len(failed)} of {len(values)} pages were not taken")
@@ -173,6 +170,27 @@ def _unseal(key: str, value: object) -> Page | None:
 
 def _record(fields: object) -> Record | None:
     match fields:
-        case [str(xxh3), str(etag), str(fingerprint)] if len(xxh3) == 32:
+        case [str(xxh3), str(etag), str(fingerprint)] if _DIGEST.fullmatch(xxh3):
             return Record(bytes.fromhex(xxh3), etag, fingerprint)
     return None
+
+
+def _merged(page: Page, news: Mapping[str, Record | None]) -> Page:
+    """``page`` with ``news``, where ``None`` drops a name. What is new comes last.
+
+    A record that another run has written meanwhile for the same etag, but for other headers, makes
+    both worthless: nobody knows which of the two uploads came last.
+    """
+    merged = {name: fields for name, fields in page.items() if name not in news}
+    for name, record in news.items():
+        if record is not None and not _contradicts(_record(page.get(name)), record):
+            merged[name] = [record.xxh3.hex(), record.etag, record.fingerprint]
+    for name in list(merged)[: max(0, len(merged) - PAGE_RECORDS)]:
+        del merged[name]
+    return merged
+
+
+def _contradicts(other: Record | None, record: Record) -> bool:
+    return (
+        other is not None and other.etag == record.etag and other.fingerprint != record.fingerprint
+    )

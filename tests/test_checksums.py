@@ -73,6 +73,24 @@ def test_other_runs_records_are_kept(warned: Warned) -> None:
     assert warned.cache().get(names) == RECORDS
 
 
+def test_what_is_to_be_forgotten_is_and_nothing_else(warned: Warned) -> None:
+    """Names of the same pages keep their records; names that are not there do no harm."""
+    warned.cache().set(RECORDS)
+    names = list(RECORDS)
+    warned.cache().set({}, forget=[*names[:100], "unknown"])
+    assert sorted(warned.cache().get(names)) == sorted(names[100:])
+
+
+@pytest.mark.parametrize(("fingerprint", "kept"), [("f", True), ("g", False)])
+def test_two_runs_that_sent_other_headers_with_the_same_etag_leave_no_record(
+    warned: Warned, fingerprint: str, kept: bool
+) -> None:
+    """Nobody knows which of them came last, so neither may vouch for the object's headers."""
+    warned.cache().set({"a": Record(b"x" * 16, "e", "f")})
+    warned.cache().set({"a": Record(b"x" * 16, "e", fingerprint)})
+    assert ("a" in warned.cache().get(["a"])) is kept
+
+
 def test_two_simultaneous_runs_leave_nine_tenths_of_their_records(warned: Warned) -> None:
     """Each writes half of the names at the same moment."""
     names = list(RECORDS)
@@ -131,7 +149,16 @@ def test_a_page_copied_to_another_key_is_no_page(warned: Warned) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [None, 7, [], ["a", "b"], ["00", "e", "f"], ["00" * 16, 7, "f"], ["00" * 16, "e", "f", "g"]],
+    [
+        None,
+        7,
+        [],
+        ["a", "b"],
+        ["00", "e", "f"],
+        ["00" * 16, 7, "f"],
+        ["00" * 16, "e", "f", "g"],
+        ["xy" * 16, "e", "f"],
+    ],
     ids=str,
 )
 def test_a_record_of_another_shape_is_none(warned: Warned, fields: object) -> None:

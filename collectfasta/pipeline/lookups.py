@@ -30,15 +30,18 @@ class Lookups:
         cache: ChecksumCache,
         names: Sequence[str],
         tally: Tally,
+        *,
+        dry_run: bool = False,
     ) -> None:
         self._tally = tally
+        self._dry_run = dry_run
         self._strategy = strategy
         self._cache = cache
         self._records: dict[str, Record] | None = None
         self._cache_hangs = False
         self._pool = DaemonPool(2, "collectfasta-lookup")
         self._remote = self._pool.submit(self._list, names)
-        self._asked = self._pool.submit(cache.get, names if strategy.uses_records else ())
+        self._asked = self._pool.submit(self._recall, names if strategy.uses_records else ())
         tally.asked = len(names) if strategy.uses_records and cache.lasting else 0
 
     @property
@@ -65,6 +68,17 @@ class Lookups:
             self._tally.hits = len(self._records)
         return self._records
 
+    def _recall(self, names: Sequence[str]) -> dict[str, Record]:
+        """What the cache knows. Records of other headers than now are dropped there before anything
+        is sent: if this run is killed, they would vouch for headers that it has replaced, under an
+        ETag that does not tell (S3's is made of the bytes alone)."""
+        records = self._cache.get(names)
+        if not self._dry_run:
+            fingerprint = self._strategy.fingerprint
+            outdated = [name for name in records if records[name].fingerprint != fingerprint(name)]
+            self._cache.set({}, forget=outdated)
+        return records
+
     def remote(self) -> dict[str, RemoteObject] | None:
         """What the storage holds of our names; ``None`` where listing is forbidden."""
         return self._remote.result()
@@ -79,7 +93,8 @@ class Lookups:
                     if remote.name in wanted:
                         found[remote.name] = remote
         except ListingForbidden as error:
-            self._tally.warn(f"{error} Each file is looked up by itself.")
+            if str(error):  # a storage that never lists is nothing to warn of
+                self._tally.warn(f"{error} Each file is looked up by itself.")
             return None
         self._tally.span("list", start, len(found))
         return found

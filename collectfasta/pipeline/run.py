@@ -128,7 +128,8 @@ class Run:
     def _execute(self, phases: Sequence[Sequence[SourceFile]], keep: Sequence[str]) -> None:
         names = sorted({file.name for phase in phases for file in phase})
         threads = self._options.threads or self._strategy.threads_for(len(names))
-        lookups = Lookups(self._strategy, self._cache, names, self._tally)
+        dry_run = self._options.dry_run
+        lookups = Lookups(self._strategy, self._cache, names, self._tally, dry_run=dry_run)
         self._io = DaemonPool(threads)
         self._slots = threading.BoundedSemaphore(threads * AHEAD)
         self._hasher = Hasher(self._strategy, lookups, self._tally, share=len(phases) > 1)

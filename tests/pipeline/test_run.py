@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from django.test.utils import override_settings
 from collectfasta.checksums import ChecksumCache
 from collectfasta.exceptions import DestinationError, UploadError
 from collectfasta.items import Outcome, Reason, SourceFile
+from collectfasta.pipeline.lookups import Lookups
 from collectfasta.pipeline.report import Tally
 from collectfasta.pipeline.run import Run, RunOptions
 from tests.pipeline.memory import MemoryStrategy
@@ -168,6 +170,31 @@ def test_headers_that_are_to_change_are_sent(site: Site) -> None:
     site.run()
     site.strategy.headers = "h2"
     assert site.run().reasons == {Reason.HEADERS: 21}
+
+
+def test_a_run_killed_after_sending_other_headers_leaves_no_record_of_the_old_ones(
+    site: Site,
+) -> None:
+    """Where an ETag is made of the bytes alone, as on S3, the old record would vouch for headers
+    that are no longer there: the next run with the old headers would skip every file."""
+    site.strategy.etag_of = lambda data: hashlib.md5(data).hexdigest()
+    site.run()
+    site.strategy.headers = "h2"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Lookups, "save", lambda *args, **kwargs: None)  # killed before it could
+        assert len(site.run().copied) == 21
+    site.strategy.headers = "h1"
+    site.strategy.header_answer = False
+    assert site.run().reasons == {Reason.HEADERS: 21}
+
+
+def test_a_dry_run_with_other_headers_forgets_nothing(site: Site) -> None:
+    """It changes neither the storage nor the cache."""
+    site.run()
+    site.strategy.headers = "h2"
+    assert site.run(dry_run=True).reasons == {Reason.HEADERS: 21}
+    site.strategy.headers = "h1"
+    assert site.run().reasons == {Reason.UNCHANGED: 21}
 
 
 def test_where_listing_is_forbidden_each_file_is_looked_up(site: Site) -> None:
