@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -131,11 +132,12 @@ def _name(storage: Any, path: str) -> str:
 
 def _source(storage: Any, path: str, name: str, entry: os.DirEntry[str] | None) -> SourceFile:
     try:
-        if entry is not None:
-            return SourceFile(entry.path, name, entry.stat().st_size)
-        local = storage.path(path)
-        return SourceFile(local, name, os.stat(local).st_size)
+        local = entry.path if entry is not None else storage.path(path)
+        status = entry.stat() if entry is not None else os.stat(local)
     except NotImplementedError as error:
         raise SourceError(f"{name}: its finder's storage has no local files.", name=name) from error
     except OSError as error:
         raise SourceError(f"Cannot read {error.filename}: {error.strerror}.", name=name) from error
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe may never end, nor a device
+        raise SourceError(f"{local} is no file. Remove it, or use --ignore.", name=name)
+    return SourceFile(local, name, status.st_size)

@@ -147,6 +147,18 @@ def test_a_loop_of_links_is_named(tmp_path: Path) -> None:
         gather([], str(folder))
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_file_is_refused(tmp_path: Path, kind: str) -> None:
+    """Opening a pipe would hang, and reading a device would never end."""
+    folder = write_tree(tmp_path / "src", {"a.css": b"a"})
+    if kind == "pipe":
+        os.mkfifo(folder / "odd.css")
+    else:
+        (folder / "odd.css").symlink_to("/dev/zero")
+    with pytest.raises(SourceError, match=r"odd\.css is no file"):
+        gather([], str(folder))
+
+
 def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     """No storage but a disk can hold it."""
     folder = write_tree(tmp_path / "src", {"a.css": b"a"})
