@@ -1,0 +1,100 @@
+"""Replaces the references in one file, by the storage's own patterns and ``url_converter``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import SuspiciousOperation
+
+from collectfasta.exceptions import SourceError
+from collectfasta.manifest.problems import not_utf8, reference_line
+from collectfasta.manifest.scan import may_match, reach
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable
+
+    from collectfasta.items import SourceFile
+    from collectfasta.manifest.rules import Rules
+    from collectfasta.manifest.scan import Rule, Scan
+
+
+class Rewriter:
+    """Rewrites files of ``overlay``, and keeps account of what is wrong with them."""
+
+    def __init__(self, overlay: Any, rules: Rules) -> None:
+        self._overlay = overlay
+        self._rules = rules
+        self.errors: dict[str, list[Exception]] = {}
+        """By file: one exception per pattern that failed, as Django would raise it."""
+        self.lines: dict[str, list[str]] = {}
+        """By file: a line for the user for each reference that failed."""
+
+    def rewritten(
+        self, source: SourceFile, scan: Scan, hashed_files: dict[str, str]
+    ) -> bytes | None:
+        """The new content of a file, ``None`` if it stays as it is. Raises ``SourceError``."""
+        name = source.name
+        self.errors.pop(name, None)
+        self.lines.pop(name, None)
+        if not (scan.hits or scan.problem):
+            return None
+        try:
+            original = text = _bytes(source).decode("utf-8")
+        except UnicodeDecodeError as error:
+            self._blame(name, error, [not_utf8(name, error)])
+            return None
+        for index, (entry, rule) in enumerate(self._rules.entries(self._rules.group(name))):
+            hit = scan.hits >> index & 1 if text is original else may_match(text, rule)
+            if hit:
+                text = self._substituted(name, entry, rule, (original, text), hashed_files)
+        return None if text == original else text.encode()
+
+    def _substituted(
+        self,
+        name: str,
+        entry: tuple[Any, ...],
+        rule: Rule,
+        texts: tuple[str, str],
+        hashed_files: dict[str, str],
+    ) -> str:
+        """One pattern's work. As in Django, one that fails anywhere changes nothing."""
+        original, text = texts
+        pattern, template, *ignored = entry
+        blocks = [self._overlay.get_ignored_blocks(text, regex) for regex in ignored]
+        convert: Callable[[re.Match[str]], str] = self._overlay.url_converter(
+            name, hashed_files, template, *blocks
+        )
+        errors: list[Exception] = []
+        lines: list[str] = []
+
+        def guarded(match: re.Match[str]) -> str:
+            try:
+                return convert(match)
+            except (ValueError, SuspiciousOperation) as error:
+                errors.append(error)
+                lines.append(reference_line(name, original, match, error))
+                return match[0]
+
+        end = reach(text, rule)
+        changed: str = pattern.sub(guarded, text[:end]) + text[end:]
+        if not errors:
+            return changed
+        self._blame(name, errors[0], lines)
+        return text
+
+    def _blame(self, name: str, error: Exception, lines: list[str]) -> None:
+        self.errors.setdefault(name, []).append(error)
+        self.lines.setdefault(name, []).extend(lines)
+
+
+def _bytes(source: SourceFile) -> bytes:
+    if source.data is not None:
+        return source.data
+    try:
+        with open(source.path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise SourceError(
+            f"Cannot read {source.path}: {error.strerror}.", name=source.name
+        ) from error
