@@ -99,13 +99,13 @@ class Lookups:
         self._tally.span("list", start, len(found))
         return found
 
-    def save(self, records: dict[str, Record], patience: float = CACHE_PATIENCE) -> None:
-        """Remember what has been sent, if the cache answers in time."""
+    def save(self, records: dict[str, Record], patience: float | None = None) -> None:
+        """Remember what has been sent, if the cache answers in time (seconds)."""
         if self._cache_hangs or not self._strategy.uses_records:
             return
         saved = self._pool.submit(self._cache.set, records)
         try:
-            saved.result(patience)
+            saved.result(CACHE_PATIENCE if patience is None else patience)
         except FutureTimeout:
             self._tally.warn("The cache does not answer. This run's checksums are not remembered.")
 

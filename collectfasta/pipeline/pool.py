@@ -17,7 +17,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from collectfasta.pipeline.workers import DaemonPool
+from collectfasta.pipeline.workers import DaemonPool, PoolClosed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,7 +83,10 @@ class HashPool:
                 outer.cancel()
             elif isinstance(error := inner.exception(), BrokenProcessPool):
                 self._give_up("a worker process has ended")
-                self._executor.submit(_finish, outer, fn, *args, **kwargs)
+                try:
+                    self._executor.submit(_finish, outer, fn, *args, **kwargs)
+                except PoolClosed:
+                    outer.cancel()
             elif error is not None:
                 outer.set_exception(error)
             else:
@@ -96,7 +99,7 @@ class HashPool:
         try:
             with unseen_main(), no_signals():
                 return self._executor.submit(fn, *args, **kwargs)
-        except (OSError, BrokenProcessPool) as error:
+        except (OSError, EOFError, BrokenProcessPool) as error:  # EOF: the fork server has ended
             self._give_up(str(error))
             return self._executor.submit(fn, *args, **kwargs)
 

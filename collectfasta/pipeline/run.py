@@ -18,7 +18,7 @@ from collectfasta.pipeline.compare import settle
 from collectfasta.pipeline.hashing import Hasher
 from collectfasta.pipeline.lookups import Lookups
 from collectfasta.pipeline.upload import Candidate, Publisher
-from collectfasta.pipeline.workers import DaemonPool, PoolClosed
+from collectfasta.pipeline.workers import DaemonPool, PoolClosed, bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -127,7 +127,7 @@ class Run:
 
     def _execute(self, phases: Sequence[Sequence[SourceFile]], keep: Sequence[str]) -> None:
         names = sorted({file.name for phase in phases for file in phase})
-        threads = self._options.threads or self._strategy.threads_for(len(names))
+        threads = bounded(self._options.threads or self._strategy.threads_for(len(names)))
         dry_run = self._options.dry_run
         lookups = Lookups(self._strategy, self._cache, names, self._tally, dry_run=dry_run)
         self._io = DaemonPool(threads)
@@ -151,16 +151,17 @@ class Run:
 
     def _finish(self, lookups: Lookups) -> None:
         """Remember what was sent, whatever has ended the run, and let go of everything."""
-        if not self._options.dry_run:
-            lookups.save(
-                dict(self._publisher.records), *([LAST_WORDS / 2] if self._stopping else [])
-            )
-        lookups.close()
-        if self._hasher is not None:
-            self._hasher.close(at_once=self._stopping)
-        if self._io is not None:
-            self._io.shutdown(wait=not self._stopping, cancel_futures=True)
-        self._strategy.close()
+        try:
+            if not self._options.dry_run:
+                patience = LAST_WORDS / 2 if self._stopping else None
+                lookups.save(dict(self._publisher.records), patience)
+        finally:
+            lookups.close()
+            if self._hasher is not None:
+                self._hasher.close(at_once=self._stopping)
+            if self._io is not None:
+                self._io.shutdown(wait=not self._stopping, cancel_futures=True)
+            self._strategy.close()
 
     @property
     def _stopping(self) -> bool:
@@ -173,10 +174,11 @@ class Run:
             if file.name in refused:
                 self._publisher.fail(file, refused[file.name])
         if self._hasher is None:
-            return
+            raise Stopped
         start = time.monotonic()
         waiting: list[Future[None]] = []
         for hashed in self._hasher.digests([file for file in files if file.name not in refused]):
+            self._check()
             for file, digest in hashed:
                 if isinstance(digest, str):
                     self._publisher.fail(file, digest)

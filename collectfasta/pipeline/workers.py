@@ -21,6 +21,22 @@ T = TypeVar("T")
 _Job = tuple["Future[Any]", "Callable[..., Any]", tuple[Any, ...], dict[str, Any]]
 
 
+RESERVED = 48
+"""Open files that are no thread's own: the streams, the cache's, the listing's, the workers'."""
+
+
+def bounded(threads: int) -> int:
+    """As many of ``threads`` as this process may open files for: a file and a socket each."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return threads
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return threads
+    return max(1, min(threads, (limit - RESERVED) // 2))
+
+
 class PoolClosed(RuntimeError):  # noqa: N818 - the pool was asked to close
     """A job came after ``shutdown``."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 
 import pytest
 
 from collectfasta.exceptions import CollectfastaError
-from collectfasta.pipeline.workers import DaemonPool
+from collectfasta.pipeline.workers import DaemonPool, bounded
 
 PATIENCE = 30
 
@@ -101,3 +102,14 @@ def test_a_machine_short_of_threads_makes_do_with_those_it_gives(
         assert [future.result(PATIENCE)[0] for future in futures] == [n // 2 for n in range(50)]
     with DaemonPool(8) as pool, pytest.raises(CollectfastaError, match="start a thread"):
         pool.submit(int)
+
+
+@pytest.mark.parametrize(
+    ("limit", "threads"), [(1024, 128), (256, 104), (64, 8), (10, 1), (resource.RLIM_INFINITY, 128)]
+)
+def test_threads_are_no_more_than_there_are_descriptors_for(
+    monkeypatch: pytest.MonkeyPatch, limit: int, threads: int
+) -> None:
+    """A file and a socket each, beside what the process has open anyway."""
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (limit, limit))
+    assert bounded(128) == threads
