@@ -1,0 +1,1 @@
+"""How Azure Blob Storage is listed, and what its errors mean."""

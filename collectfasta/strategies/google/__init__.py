@@ -1,0 +1,1 @@
+"""How Google Cloud Storage is listed, and what its errors mean."""

@@ -1,0 +1,172 @@
+"""What the Google and the Azure strategy share: listings that show headers, and odd names."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from collectfasta.exceptions import CollectfastaError, DestinationError, SourceError
+from collectfasta.items import Sent
+from collectfasta.strategies.objects import MIB, ObjectStrategy
+from collectfasta.strategies.ownsave import OwnSave
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from collectfasta.items import RemoteObject, SourceFile
+    from collectfasta.strategies.bodies import Body
+    from collectfasta.strategies.objects import Headers
+
+S = TypeVar("S")
+Shown = tuple[Any, ...]
+"""An object's headers, hashable, in the strategy's own order; the storage class comes last."""
+
+
+class ListedStrategy(ObjectStrategy[S]):
+    """A storage whose listing shows each object's headers, so that none is looked up by itself.
+
+    A subclass says which methods its fast path replaces, which attributes make its storage
+    overwrite, and how expected and shown headers compare.
+    """
+
+    hooks: ClassVar[tuple[str, ...]]
+    """Methods that must be the library's own, or else files are sent by the storage's ``save``."""
+
+    overwrite: ClassVar[str]
+    """The storage's option that makes it write in place."""
+
+    def __init__(self, remote_storage: S) -> None:
+        super().__init__(remote_storage)
+        self.threads = 1
+        self._why = self.overridden(*self.hooks)
+        self._renames = self.overridden("_normalize_name", "_get_valid_path") is not None
+        self._odd: dict[str, str] = {}
+        self._shown: dict[str, tuple[int, Any]] = {}
+        self._own_save: OwnSave | None = None
+
+    def transport(self) -> str:
+        if self._why is None:
+            return f"{self.kind}: the library's client"
+        return f"{self.kind}: the storage's own save, because {self._why} is overridden"
+
+    def threads_for(self, files: int) -> int:  # noqa: ARG002 - each file costs the SDK too much time
+        return 32
+
+    def open(self, threads: int) -> None:
+        self.threads = max(1, threads)
+        if self._why is not None:
+            self._own_save = OwnSave(self.remote_storage, **{self.overwrite: True})
+
+    # -- names ----------------------------------------------------------------------------------
+
+    def key(self, name: str) -> str:
+        if self._renames:
+            return self.normalise(name)
+        return super().key(name)
+
+    @abstractmethod
+    def unfit(self, name: str, key: str) -> str:
+        """Why the service cannot hold ``name`` at ``key``: the rest of a sentence, or nothing."""
+
+    def refused(self, names: Sequence[str]) -> dict[str, str]:
+        """Names that the service cannot hold, and names that it would take for one another."""
+        found: dict[str, str] = {}
+        keys: dict[str, list[str]] = {}
+        for name in names:
+            try:
+                key = self.key(name)
+                key.encode()
+                problem = self.unfit(name, key)
+            except SourceError as error:
+                found[name] = str(error)
+                continue
+            except UnicodeEncodeError:
+                problem = "is not valid Unicode"
+            if problem:
+                found[name] = f"{name if name.isprintable() else ascii(name)}: the name {problem}."
+            else:
+                keys.setdefault(key, []).append(name)
+        for key, same in keys.items():
+            if len(same) > 1:
+                others = f"{', '.join(same)} would all be stored as {key}: rename all but one."
+                found.update((name, f"{name}: {others}") for name in same)
+        return found
+
+    def wanted(self, names: Iterable[str]) -> dict[str, str]:
+        """``names`` by their keys, without those that are refused."""
+        keys: dict[str, str] = {}
+        for name in names:
+            try:
+                key = self.key(name)
+            except CollectfastaError:
+                continue
+            keys[key] = name
+            if key != self.prefix + name:
+                self._odd[key] = name
+        return keys
+
+    def name_of(self, key: str) -> str | None:
+        """The name that we were given for ``key``, where it is not simply what follows the
+        location."""
+        return self._odd.get(key) or super().name_of(key)
+
+    # -- headers --------------------------------------------------------------------------------
+
+    def remember(self, name: str, shown: Shown) -> None:
+        """Keep what the listing shows of ``name``, in a few bytes."""
+        self._shown[name] = (hash(shown[:-1]), shown[-1])
+
+    @abstractmethod
+    def expected(self, headers: Headers) -> Shown:
+        """What the listing will show of an object sent with ``headers``; its last element is None
+        where the storage leaves the class to the bucket."""
+
+    def same_headers(self, file: SourceFile) -> bool:
+        if file.name not in self._shown and self.head(file.name) is None:
+            return False
+        seen, storage_class = self._shown[file.name]
+        *headers, wanted_class = self.expected(self.headers(file.name))
+        return seen == hash(tuple(headers)) and wanted_class in (None, storage_class)
+
+    # -- upload ---------------------------------------------------------------------------------
+
+    def judge_body(self, name: str, etag: str, body: Body, headers: Headers) -> None:
+        """Already done: the answer to each upload shows the MD5 of what was stored."""
+
+    def upload(self, file: SourceFile) -> Sent:
+        if self._own_save is None:
+            return super().upload(file)
+        with self.flight.hold(min(file.size, self.large)):
+            xxh3 = self._written(file, self._own_save)
+        remote: RemoteObject | None = self.head(file.name)
+        return Sent(remote.etag if remote is not None else "", xxh3, file.size)
+
+    @abstractmethod
+    def _written(self, file: SourceFile, own: OwnSave) -> bytes:
+        """``own.write`` with the library's errors translated."""
+
+    def digest(self, file: SourceFile) -> bytes:
+        """The xxh3_128 of a file too large for memory."""
+        with self.stream(file, self.headers(file.name)) as stream:
+            for _ in stream.parts(MIB):
+                pass
+            return stream.xxh3
+
+    # -- delete ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def delete_batch(self, keys: Sequence[str]) -> Sequence[str]:
+        """Delete at most :attr:`batch` objects. The keys that could not be, with the reason."""
+
+    batch: ClassVar[int]
+
+    def delete(self, names: Sequence[str]) -> None:
+        keys = [self.prefix + name for name in names]
+        failed = [
+            problem
+            for first in range(0, len(keys), self.batch)
+            for problem in self.delete_batch(keys[first : first + self.batch])
+        ]
+        if failed:
+            more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
+            raise DestinationError(f"Could not delete {', '.join(failed[:5])}{more}.")
