@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
 
-from collectfasta.exceptions import CollectfastaError
+from collectfasta.exceptions import CollectfastaError, DestinationError
 from collectfasta.items import Action, Outcome, Reason
 from collectfasta.pipeline.progress import Totals, make_progress
 from collectfasta.pipeline.run import RunOptions
@@ -21,12 +21,25 @@ if TYPE_CHECKING:
 Lists = dict[str, list[str]]
 
 
+_SDKS = {"botocore", "google", "azure", "requests", "urllib3"}
+"""Whose errors a storage may raise when it is constructed, because it reads its manifest then."""
+
+
 def prepare(command: Any) -> None:
     """Before Django's own ``handle`` touches the storage. Raises ``CollectfastaError``."""
     if path := command.options_given.get("report"):
         from collectfasta.pipeline.reportfile import check_writable
 
         check_writable(path)
+    from collectfasta.manifest.live import first_manifest
+
+    try:
+        first_manifest()
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in _SDKS or command.settings.debug:
+            raise
+        what = " ".join(str(error).split())
+        raise DestinationError(f"The storage cannot read its manifest: {what}") from error
 
 
 class Console:

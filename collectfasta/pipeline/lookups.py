@@ -111,3 +111,14 @@ class Lookups:
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def present(strategy: NativeStrategy[Any], names: Sequence[str]) -> set[str]:
+    """Those of ``names`` (sorted) that the storage holds."""
+    wanted = set(names)
+    try:
+        return {
+            remote.name for page in strategy.list(names) for remote in page if remote.name in wanted
+        }
+    except ListingForbidden:
+        return {name for name in names if strategy.head(name) is not None}

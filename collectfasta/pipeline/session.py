@@ -6,11 +6,13 @@ It only waits: everything that may block runs in daemon threads, so that Ctrl-C 
 from __future__ import annotations
 
 import time
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from collectfasta.checksums import ChecksumCache
 from collectfasta.pipeline.collect import collect
+from collectfasta.pipeline.lookups import present
 from collectfasta.pipeline.report import Tally
 from collectfasta.pipeline.run import Run, RunOptions
 from collectfasta.pipeline.workers import DaemonPool
@@ -101,35 +103,47 @@ class Session:
         background: DaemonPool,
     ) -> None:
         """Hashed files, plain files, the manifest, each only if all before has succeeded."""
-        processed = self._processed(storage, strategy, background)
-        with processed:
-            self.post_processed = list(processed.post_processed)
+        processed = self._processed(storage, strategy, opened, background)
+        try:
+            self.post_processed = processed.post_processed
             own = [file for place, file in processed.manifest if place is None]
             phases = [phase for phase in (processed.hashed, processed.plain, own) if phase]
-            self._publish(strategy, phases, processed.keep, opened)
+            self._publish(strategy, phases, processed.unchanged, opened)
             for place, file in processed.manifest:
                 if place is not None and not self.tally.failures:
-                    other = load_strategy(None, unwrap(place))
-                    self._publish(other, [[file]], (), lambda: None, manifest_only=True)
+                    other = load_strategy(None, place)
+                    self._publish(other, [[file]], (), lambda: other.open(1), manifest_only=True)
+        finally:
+            processed.close()
         if not self.tally.failures and not self.request.options.dry_run:
             processed.commit()
 
     def _processed(
-        self, storage: Any, strategy: NativeStrategy[Any], background: DaemonPool
+        self,
+        storage: Any,
+        strategy: NativeStrategy[Any],
+        opened: Callable[[], object],
+        background: DaemonPool,
     ) -> Processed:
         from collectfasta.manifest.process import PostProcessOptions, post_process
 
         start = time.monotonic()
         files = {file.name: file for file in (self.collected.files if self.collected else ())}
+
+        def lookup(names: Sequence[str]) -> set[str]:
+            opened()
+            return present(strategy, names)
+
         options = PostProcessOptions(
             mode=getattr(strategy, "post_processing", "memory"),
             dry_run=self.request.options.dry_run,
             warn=self.tally.warn,
+            lookup=lookup,
         )
         processing = background.submit(post_process, storage, files, options)
         while not processing.done():
             self._tell()
-            time.sleep(TICK / 5)
+            wait([processing], timeout=TICK)
         processed = processing.result()
         self.tally.span("post-process", start, len(files))
         return processed
