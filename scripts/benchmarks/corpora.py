@@ -28,7 +28,7 @@ SMALL = (
 )
 MEDIUM = (
     *SMALL,
-    "monaco-editor@0.57.0",
+    "monaco-editor@0.47.0",  # later ones name source maps that they lack: Django's manifests refuse
     "tinymce@8.9.2",
     "mathjax@4.1.3",
     "swagger-ui-dist@5.35.0",
