@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from collectfasta.checksums import ChecksumCache
@@ -112,7 +113,7 @@ class Session:
             for place, file in processed.manifest:
                 if place is not None and not self.tally.failures:
                     other = load_strategy(None, place)
-                    self._publish(other, [[file]], (), lambda: other.open(1), manifest_only=True)
+                    self._publish(other, [[file]], (), partial(other.open, 1), manifest_only=True)
         finally:
             processed.close()
         if not self.tally.failures and not self.request.options.dry_run:
