@@ -1,0 +1,52 @@
+"""How many bytes may be on their way at once."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BOUND = 48 * 1024 * 1024
+"""Bytes in flight: what a link of 20 Mbit/s carries in 20 seconds."""
+
+SMALL = 64 * 1024
+"""Bytes. 128 bodies below this are 8 MiB at most: not worth a lock that all threads share."""
+
+
+class Flight:
+    """A bound on the bytes that all uploads together hold in memory and on the wire."""
+
+    def __init__(self, bound: int = BOUND) -> None:
+        self.bound = bound
+        self._free = bound
+        self._freed = threading.Condition()
+
+    @contextmanager
+    def hold(self, size: int) -> Iterator[None]:
+        """Wait until ``size`` bytes fit. What is larger than the whole bound goes alone.
+
+        Never hold twice in one thread: two threads that did could wait for each other.
+        """
+        if size < SMALL:
+            yield
+            return
+        wanted = min(size, self.bound)
+        self.take(wanted)
+        try:
+            yield
+        finally:
+            self.give(wanted)
+
+    def take(self, size: int) -> None:
+        """Like ``hold``, for bytes that another thread gives back; no more than the bound."""
+        with self._freed:
+            self._freed.wait_for(lambda: self._free >= size)
+            self._free -= size
+
+    def give(self, size: int) -> None:
+        with self._freed:
+            self._free += size
+            self._freed.notify_all()
