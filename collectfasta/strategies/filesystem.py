@@ -84,9 +84,11 @@ class FileSystemStrategy(NativeStrategy[Any]):
 
     def refused(self, names: Sequence[str]) -> dict[str, str]:
         """The second of two names that are one file here."""
+        collisions = paths.collisions(names, self._root)
         return {
-            name: f"{name}: {kept} is the same file here, for names differ by more than case only."
-            for name, kept in paths.collisions(names, self._root).items()
+            name: f"{name}: {kept} is the same file at the destination, which is blind to the "
+            "difference. Rename one of them."
+            for name, kept in collisions.items()
         }
 
     def list(self, names: Sequence[str]) -> Iterator[Iterable[RemoteObject]]:
@@ -159,10 +161,12 @@ class FileSystemStrategy(NativeStrategy[Any]):
         """
         if self._paths_are_ours and _is_simple(name):
             return f"{self._root}/{name}"
+        if "\0" in name:
+            raise UploadError(f"{name!a}: no file can have such a name.", name=name)
         try:
             return str(self.remote_storage.path(name))
-        except (SuspiciousOperation, ValueError) as error:
-            raise UploadError(f"{name!a}: the storage refuses the name.", name=name) from error
+        except SuspiciousOperation as error:
+            raise UploadError(f"{name!a}: it would leave the location.", name=name) from error
 
     # -- the storage's own save -----------------------------------------------------------------
 

@@ -59,7 +59,7 @@ class GenericStrategy(NativeStrategy[Any]):
         return _class_name(self.remote_storage)
 
     def list(self, names: Sequence[str]) -> Iterator[Iterable[RemoteObject]]:  # noqa: ARG002 - none
-        raise ListingForbidden(f"{self._name} cannot be listed at once.")
+        raise ListingForbidden("")  # not a right that is missing: it has no such method
 
     def head(self, name: str) -> RemoteObject | None:
         """Raises ``UploadError`` if the storage does not answer."""

@@ -42,7 +42,7 @@ def look(name: str, path: str) -> RemoteObject | None:
         if error.errno in _ABSENT:
             return None
         raise DestinationError(f"Cannot look at {path}: {error.strerror}.", name=name) from error
-    except ValueError:  # a NUL in the name
+    except ValueError:  # no file can have such a name
         return None
     if stat.S_ISREG(status.st_mode):
         return RemoteObject(name, status.st_size, etag_of(status))

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import itertools
 import os
+import stat
 import threading
 import uuid
 from typing import TYPE_CHECKING
@@ -97,11 +98,12 @@ class Writer:
         if self._stopped:
             raise InterruptedError(errno.EINTR, "interrupted")
         folder = os.path.dirname(part)
+        mode = 0o666 if self._file_mode is None else self._file_mode
         try:
-            descriptor = os.open(part, _FLAGS, 0o666)
+            descriptor = os.open(part, _FLAGS, mode)
         except FileNotFoundError:
             make_folders(folder, self._folder_mode)
-            descriptor = os.open(part, _FLAGS, 0o666)
+            descriptor = os.open(part, _FLAGS, mode)
         else:
             if folder not in self._swept:
                 sweep(folder)
@@ -110,9 +112,9 @@ class Writer:
 
     def _finish(self, descriptor: int) -> os.stat_result:
         """Permissions and group as Django's storage sets them."""
-        if self._file_mode is not None:
-            os.fchmod(descriptor, self._file_mode)
         status = os.fstat(descriptor)
+        if self._file_mode not in (None, stat.S_IMODE(status.st_mode)):
+            os.fchmod(descriptor, self._file_mode)
         if self._group is None:
             self._group = os.stat(self._root).st_gid
         if status.st_gid != self._group:
@@ -131,11 +133,15 @@ class Writer:
 def make_folders(folder: str, mode: int | None) -> None:
     """Make ``folder`` and those above it; those that are made get ``mode``, whatever the umask."""
     try:
-        os.mkdir(folder)
+        _make_folder(folder, mode)
     except FileNotFoundError:
         make_folders(os.path.dirname(folder), mode)
-        make_folders(folder, mode)
-        return
+        _make_folder(folder, mode)
+
+
+def _make_folder(folder: str, mode: int | None) -> None:
+    try:
+        os.mkdir(folder)
     except FileExistsError:
         if os.path.isdir(folder):
             return
@@ -182,7 +188,8 @@ def _copy(descriptor: int, file: SourceFile) -> bytes:
         raise unreadable(file, error) from error
     with source:
         before = os.fstat(source.fileno())
-        while count := _read(source, buffer, file):
+        # A file that grows as fast as it is read would never end.
+        while total <= before.st_size and (count := _read(source, buffer, file)):
             xxh3.update(buffer[:count])
             _write_all(descriptor, buffer[:count])
             total += count
