@@ -155,7 +155,7 @@ def rclone_bucket(rclone: servers.Server) -> S3Bucket:
     """An empty bucket on rclone."""
     from tests.places import S3Bucket
 
-    return S3Bucket.new(rclone.url)
+    return S3Bucket.new(rclone.url, rclone.folder)
 
 
 @pytest.fixture

@@ -10,20 +10,19 @@ on the same server.
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tests import servers
+from tests.local_places import files_in, fresh
 from tests.support import static_storages
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 S3_STATIC = "storages.backends.s3.S3StaticStorage"
 GCS = "storages.backends.gcloud.GoogleCloudStorage"
 AZURE = "storages.backends.azure_storage.AzureStorage"
-
-
-def _fresh() -> str:
-    return f"t{uuid.uuid4().hex[:20]}"
 
 
 @dataclass(slots=True)
@@ -33,9 +32,11 @@ class S3Bucket:
     endpoint: str
     name: str
     client: Any = field(default=None, repr=False)
+    folder: Path | None = None
+    """Where the server keeps its buckets, if that is on disk."""
 
     @classmethod
-    def new(cls, endpoint: str) -> Self:
+    def new(cls, endpoint: str, folder: Path | None = None) -> Self:
         import boto3
         from botocore.config import Config
 
@@ -47,13 +48,15 @@ class S3Bucket:
             region_name="us-east-1",
             config=Config(s3={"addressing_style": "path"}),
         )
-        place = cls(endpoint, _fresh(), client)
-        client.create_bucket(Bucket=place.name)
-        return place
+        return cls(endpoint, "", client, folder).another()
 
     def another(self) -> Self:
-        place = type(self)(self.endpoint, _fresh(), self.client)
+        place = type(self)(self.endpoint, fresh(), self.client, self.folder)
         self.client.create_bucket(Bucket=place.name)
+        if self.folder is None:  # so that each write has a version, and can be told from the last
+            self.client.put_bucket_versioning(
+                Bucket=place.name, VersioningConfiguration={"Status": "Enabled"}
+            )
         return place
 
     def options(self, location: str = "", **more: Any) -> dict[str, Any]:
@@ -96,7 +99,11 @@ class S3Bucket:
         return {to: head[name] for name, to in names.items() if head.get(name)}
 
     def tokens(self) -> dict[str, str]:
-        return {e["Key"]: f"{e['ETag']} {e['LastModified'].timestamp()}" for e in self._listing()}
+        if self.folder is not None:  # its listing shows times in seconds, which is too coarse
+            return files_in(self.folder / self.name, lambda path: str(path.stat().st_ctime_ns))
+        pages = self.client.get_paginator("list_object_versions").paginate(Bucket=self.name)
+        versions = [version for page in pages for version in page.get("Versions", [])]
+        return {each["Key"]: each["VersionId"] for each in versions if each["IsLatest"]}
 
     def put(self, key: str, body: bytes, **more: Any) -> None:
         self.client.put_object(Bucket=self.name, Key=key, Body=body, **more)
@@ -124,12 +131,12 @@ class GcsBucket:
             credentials=AnonymousCredentials(),
             client_options={"api_endpoint": endpoint},
         )
-        place = cls(endpoint, _fresh(), client)
+        place = cls(endpoint, fresh(), client)
         client.create_bucket(place.name)
         return place
 
     def another(self) -> Self:
-        place = type(self)(self.endpoint, _fresh(), self.client)
+        place = type(self)(self.endpoint, fresh(), self.client)
         self.client.create_bucket(place.name)
         return place
 
@@ -193,7 +200,7 @@ class AzureContainer:
     def new(cls, connection: str) -> Self:
         from azure.storage.blob import ContainerClient
 
-        name = _fresh()
+        name = fresh()
         client = ContainerClient.from_connection_string(connection, name)
         client.create_container()
         return cls(connection, name, client)

@@ -50,6 +50,8 @@ class Server:
     name: str
     port: int
     process: subprocess.Popen[bytes]
+    folder: Path | None = None
+    """Where it keeps what it serves, if that is on disk."""
 
     @property
     def address(self) -> str:
@@ -209,6 +211,7 @@ def serve_rclone() -> Iterator[Server]:
             return [*common, "--addr", f"{HOST}:{port}", "--auth-key", keys, folder]
 
         with serve("rclone", command, speaks_http) as server:
+            server.folder = Path(folder)
             yield server
 
 
