@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.core.files.base import ContentFile
 
 from collectfasta.exceptions import SourceError
@@ -44,11 +45,12 @@ class OnePass:
         self._space = space
         self._rules = rules
         self._scans = dict(scans)
-        self._rewriter = Rewriter(overlay, rules)
+        self._rewriter = Rewriter(overlay, rules, space.staged)
         self._sources: dict[str, SourceFile] = {}
         self._names: dict[str, str] = {}
         self._hashed: dict[str, str] = {}
         self._made: dict[str, SourceFile | None] = {}
+        self._positions: dict[str, int] = {}
         self._chain: dict[str, None] = {}
         self._depth = 0
         self._graph: dict[str, dict[str, None]] = {}
@@ -71,6 +73,8 @@ class OnePass:
             self._run(names, paths, hashed)
         for name in names:
             for error in self._rewriter.errors.pop(name, ()):
+                if isinstance(error, SuspiciousOperation):
+                    raise error  # as Django does: no class takes this for a reference that fails
                 yield name, None, error, False
             hashed_name = self._hashed_name(name)
             processed = name in self._graph or hashed_name in self._space.written
@@ -96,6 +100,7 @@ class OnePass:
         self, names: list[str], paths: Mapping[str, tuple[Any, str]], hashed: dict[str, str]
     ) -> None:
         self._hashed = hashed
+        self._positions = {name: position for position, name in enumerate(names)}
         for name in names:
             self._sources[name] = self._source(name, *paths[name])
             self._names[self._key(name)] = name
@@ -107,6 +112,7 @@ class OnePass:
         in_order = {self._key(name): self._hashed_name(name) for name in names}
         hashed.clear()
         hashed.update(in_order)
+        self._space.staged.files.clear()
         for name in names:
             self._write(name)
 
@@ -151,20 +157,23 @@ class OnePass:
             finally:
                 del self._chain[name]
         else:
-            self._made[name] = None
-            self._hashed[self._key(name)] = self._name_of_original(name)
+            self._finish(name, self._name_of_original(name), None)
 
     def _make(self, name: str) -> None:
         """Rewrite ``name`` if it refers to anything, and give it its hashed name."""
         source = self._sources[name]
-        data = self._rewriter.rewritten(source, self._scans[name], self._hashed)
+        with self._space.staged.at(self._positions[name]):
+            data = self._rewriter.rewritten(source, self._scans[name], self._hashed)
         if data is None:
-            hashed_name = self._name_of_original(name)
-            self._made[name] = None
+            self._finish(name, self._name_of_original(name), None)
         else:
             hashed_name = self._clean(self._overlay.hashed_name(name, ContentFile(data)))
-            self._made[name] = self._space.keep(hashed_name, data, source.path)
+            self._finish(name, hashed_name, self._space.keep(hashed_name, data, source.path))
+
+    def _finish(self, name: str, hashed_name: str, made: SourceFile | None) -> None:
+        self._made[name] = made
         self._hashed[self._key(name)] = hashed_name
+        self._space.staged.add(hashed_name, made or self._sources[name], self._positions[name])
 
     def _name_of_original(self, name: str) -> str:
         source = self._sources[name]

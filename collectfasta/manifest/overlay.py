@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.contrib.staticfiles.storage import HashedFilesMixin, ManifestFilesMixin
+from django.core.exceptions import SuspiciousOperation
 from django.core.files.base import ContentFile, File
 
 from collectfasta.manifest.local import LocalFile
+from collectfasta.manifest.problems import located, reference_line
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Iterator, Sequence
 
     from collectfasta.items import SourceFile
@@ -120,6 +123,21 @@ class HashedOverlay(Overlay):
             this = cast(Any, self)
             self._one_pass.need(this.hash_key(this.clean_name(posixpath.normpath(name))))
         return cast(Any, super())._stored_name(name, hashed_files)
+
+    def url_converter(self, name: str, *args: Any, **kwargs: Any) -> Callable[..., str]:
+        """In Django's own passes: a reference that fails does so with its file and line."""
+        convert: Callable[..., str] = cast(Any, super()).url_converter(name, *args, **kwargs)
+        if self._one_pass is not None:
+            return convert
+
+        def guarded(match: re.Match[str]) -> str:
+            try:
+                return convert(match)
+            except (ValueError, SuspiciousOperation) as error:
+                line = reference_line(name, match.string, match, error)
+                raise located(error, line) from error
+
+        return guarded
 
     def _post_process(
         self, paths: Any, adjustable_paths: Any, hashed_files: dict[str, str]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import SuspiciousOperation
+
 from collectfasta.exceptions import PostProcessError
 
 if TYPE_CHECKING:
@@ -11,6 +13,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LONGEST = 200
+
+
+class BrokenReferenceError(ValueError):
+    """What Django's passes are given for a reference that fails."""
+
+
+class EscapingReferenceError(SuspiciousOperation):
+    """The same for one that leads out of the static files."""
+
+
+def located(error: Exception, line: str) -> Exception:
+    """``error``, or one of its kind, with a line for the user."""
+    kind = BrokenReferenceError if isinstance(error, ValueError) else EscapingReferenceError
+    other = kind(str(error))
+    other.add_note(line)
+    return other
 
 
 def reference_line(name: str, original: str, match: re.Match[str], error: Exception) -> str:
@@ -52,7 +70,11 @@ def cycle_line(names: Sequence[str]) -> str:
 
 def other_line(name: str, error: Exception) -> str:
     """Whatever else the storage's own code has found wrong with ``name``."""
-    return f"{name}: {_one_line(str(error))}"
+    return (
+        error.__notes__[-1]
+        if isinstance(error, BrokenReferenceError | EscapingReferenceError)
+        else f"{name}: {_one_line(str(error))}"
+    )
 
 
 def _one_line(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.staticfiles.storage import HashedFilesMixin, ManifestFilesMixin
+from django.core.exceptions import SuspiciousOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
@@ -177,11 +178,14 @@ class _Processing:
     def _consumed(self, results: Iterable[tuple[Any, ...]]) -> list[tuple[str, str]]:
         """Raises ``PostProcessError`` if there was any problem that the class has not swallowed."""
         pairs = []
-        for name, hashed_name, processed in results:
-            if isinstance(processed, Exception):
-                raise failure(self._lines() or [other_line(name, processed)]) from processed
-            if processed:
-                pairs.append((name, hashed_name))
+        try:
+            for name, hashed_name, processed in results:
+                if isinstance(processed, Exception):
+                    raise failure(self._lines() or [other_line(name, processed)]) from processed
+                if processed:
+                    pairs.append((name, hashed_name))
+        except SuspiciousOperation as error:
+            raise failure(self._lines() or [other_line("", error)]) from error
         return pairs
 
     def _lines(self) -> list[str]:

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from collectfasta.items import SourceFile
     from collectfasta.manifest.rules import Rules
     from collectfasta.manifest.scan import Rule, Scan
+    from collectfasta.manifest.staged import Staged
 
 
 class Rewriter:
     """Rewrites files of ``overlay``, and keeps account of what is wrong with them."""
 
-    def __init__(self, overlay: Any, rules: Rules) -> None:
+    def __init__(self, overlay: Any, rules: Rules, staged: Staged) -> None:
         self._overlay = overlay
         self._rules = rules
+        self._staged = staged
         self.errors: dict[str, list[Exception]] = {}
         """By file: one exception per pattern that failed, as Django would raise it."""
         self.lines: dict[str, list[str]] = {}
@@ -70,7 +72,7 @@ class Rewriter:
 
         def guarded(match: re.Match[str]) -> str:
             try:
-                return convert(match)
+                return self._staged.convert(lambda: convert(match))
             except (ValueError, SuspiciousOperation) as error:
                 errors.append(error)
                 lines.append(reference_line(name, original, match, error))

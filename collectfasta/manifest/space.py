@@ -15,6 +15,7 @@ from django.core.exceptions import SuspiciousOperation
 from collectfasta.exceptions import DestinationError
 from collectfasta.items import SourceFile
 from collectfasta.manifest.local import Sources, as_file
+from collectfasta.manifest.staged import Staged
 
 if TYPE_CHECKING:
     import tempfile
@@ -45,6 +46,7 @@ class Space:
         self.sources = Sources(found, self.md5)
         self.written: dict[str, SourceFile] = {}
         self.removed: set[str] = set()
+        self.staged = Staged(warn)
         self._folder = folder
         self._kept = 0
         self._directories: set[str] | None = None
@@ -70,12 +72,14 @@ class Space:
             raise IsADirectoryError(name)
         if self._there.get(name):
             return self.real.open(name, mode)
+        if self.staged.sees(name):
+            return as_file(self.staged.files[name])
         raise FileNotFoundError(name)
 
     def exists(self, name: str) -> bool:
         if self.get(name) is not None or self.is_directory(name):
             return True
-        return bool(self._looking) and self._on_destination(name)
+        return bool(self._looking) and (self.staged.sees(name) or self._on_destination(name))
 
     def is_directory(self, name: str) -> bool:
         """Whether ``name`` is a folder of collected files, on a storage that has folders."""

@@ -1,0 +1,1 @@
+"""Post-processing in memory: the same as Django's, without its requests."""
