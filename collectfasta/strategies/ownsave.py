@@ -49,10 +49,11 @@ class OwnSave:
             self._save(file, ContentFile(file.data, name=file.name))
             return before
         try:
-            with open(file.path, "rb") as source:
-                self._save(file, File(source, name=file.name))
+            source = open(file.path, "rb")  # noqa: SIM115 - an OSError of save is not one of open
         except OSError as error:
             raise unreadable(file, error) from error
+        with source:
+            self._save(file, File(source, name=file.name))
         if digest(file) != before:
             raise changed(file)
         return before

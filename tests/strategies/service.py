@@ -64,6 +64,9 @@ def serve(answer: Callable[[Request], Answer]) -> Iterator[Service]:
         daemon_threads = True
         block_on_close = False
 
+        def handle_error(self, *args: object) -> None:
+            """A client that has given up is part of the test."""
+
     server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

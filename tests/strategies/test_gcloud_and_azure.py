@@ -154,6 +154,26 @@ def test_only_the_location_is_listed_and_deleted(cloud: Cloud) -> None:
     assert cloud.place.keys() == ["a.css", "static-old/a.css", "staticx"]
 
 
+def test_the_marker_of_the_location_itself_is_no_file(cloud: Cloud) -> None:
+    """Consoles make an empty object to show a folder; it has no name of ours."""
+    place: Any = cloud.place
+    if cloud.kind == "gcs":
+        from google.cloud.storage import Blob
+
+        Blob("static/", place.client.bucket(place.name)).upload_from_string(b"")
+    else:
+        place.put("static/", b"")
+    place.put("static/a.css", b"x")
+    strategy = cloud.open("static")
+    assert list(strategy.list_all()) == ["a.css"]
+    assert list(listing(strategy, "a.css")) == ["a.css"]
+
+
+def test_threads_are_as_many_as_the_sdks_can_use(cloud: Cloud) -> None:
+    """Each request costs them over a millisecond of Python: more threads only wait."""
+    assert cloud.closed().threads_for(50_000) == 32
+
+
 def test_without_a_location_everything_is_listed(cloud: Cloud) -> None:
     """The whole bucket is the location then."""
     for key in ("a.css", "b/c.css"):

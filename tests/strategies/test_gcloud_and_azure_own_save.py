@@ -34,7 +34,7 @@ class Deleting:
     """The well-known way to make a storage overwrite: the object is missing for a while."""
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        self.delete(name)  # type: ignore[attr-defined]  # a mixin
+        self.delete(name)
         return name
 
     def delete(self, name: str) -> None:

@@ -49,7 +49,7 @@ class Translator:
         cause = _cause(error)
         if isinstance(cause, auth.GoogleAuthError) or status(cause) in _WHOLE or no_door(cause):
             return self.destination(cause)
-        return UploadError(f"{name}: Google Cloud Storage {_reason(cause)}.", name=name)
+        return UploadError(f"{name}: Google Cloud Storage: {_reason(cause)}.", name=name)
 
 
 def status(error: Exception) -> int:
@@ -87,6 +87,8 @@ def _reason(error: Exception) -> str:
     if isinstance(cause, api.GoogleAPICallError):
         code = status(cause)
         return f"the service {_ANSWERS.get(code, 'answers')} (HTTP {code}){_permission(cause)}"
+    if isinstance(cause, auth.InvalidOperation):  # anonymous ones, which cannot be renewed
+        return f"the service {_ANSWERS[401]}"
     if isinstance(cause, auth.DefaultCredentialsError):
         return "no credentials were found; set GS_CREDENTIALS or GOOGLE_APPLICATION_CREDENTIALS"
     if isinstance(cause, auth.GoogleAuthError):
