@@ -40,7 +40,7 @@ make_environment() { # folder, extras: an environment with this project in it, q
         return 0
     fi
     say "Installing into $folder"
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -e ".[$extras]" || return
+    "$folder/bin/python" -m pip install -qq --disable-pip-version-check -e ".[$extras]" || return
     echo "$stamp" >"$folder/installed"
 }
 

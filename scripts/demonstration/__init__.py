@@ -1,0 +1,1 @@
+"""What ``scripts/demo`` runs once its environment is there."""
