@@ -135,6 +135,15 @@ def test_a_run_is_measured_with_its_children(tmp_path: Path) -> None:
     assert failed.error == "exit status 1: last"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets us adopt them")
+def test_the_cpu_of_processes_left_behind_counts(tmp_path: Path) -> None:
+    """Such as workers that end after the program."""
+    work = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
+    code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {work!r}])"
+    usage = measure.run([sys.executable, "-c", code], os.environ, tmp_path)
+    assert usage.cpu > 0.3
+
+
 def test_a_run_that_hangs_is_ended(tmp_path: Path) -> None:
     """After the time it may take."""
     code = "import time; time.sleep(600)"
