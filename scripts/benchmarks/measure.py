@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 MIB = 1024 * 1024
@@ -25,7 +26,8 @@ _LINGER = 5.0
 class Usage:
     """What one run took. ``cpu``: user and system seconds of it and all its descendants.
 
-    ``memory``: peak MiB of the program itself (or of a child that it waited for). ``error``: the last line it printed if it failed.
+    ``memory``: peak MiB of the program itself, or of a child that it waited for. ``error``: the
+    last line it printed if it failed.
     """
 
     wall: float
@@ -38,8 +40,7 @@ def run(
     command: Sequence[str], env: Mapping[str, str], folder: Path, timeout: float = 3600
 ) -> Usage:
     """Run ``command`` to its end, or for ``timeout`` seconds."""
-    _adopt_orphans()
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as said, _adopting_orphans():
         begin = time.perf_counter()
         process = subprocess.Popen(
             command, env=dict(env), cwd=folder, stdin=subprocess.DEVNULL,
@@ -66,13 +67,20 @@ def run(
         )
 
 
-def _adopt_orphans() -> None:
+@contextlib.contextmanager
+def _adopting_orphans() -> Iterator[None]:
     """Let what a program leaves behind become our children, so that its CPU can be counted.
 
-    Its worker processes end after it, unseen by it. Only Linux can do that.
+    Its worker processes may end after it, unseen by it. Only Linux can do that.
     """
-    if os.uname().sysname == "Linux":
+    linux = os.uname().sysname == "Linux"
+    if linux:
         ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        if linux:
+            ctypes.CDLL(None).prctl(_SUBREAPER, 0, 0, 0, 0)
 
 
 def _cpu_of_orphans(group: int) -> float:
