@@ -110,17 +110,19 @@ class Console:
         )
 
     def _news(self, news: Outcome | str) -> None:
-        self._progress.hide()
         if isinstance(news, str):
             if self._command.verbosity > 0:
+                self._progress.hide()
                 self._command.stderr.write(f"Warning: {news}")
             return
         if self._outcomes is not None:
             self._outcomes.append(news)
         name = news.file.name
         if news.decision.action is Action.UPLOAD and not news.error and self._dry_run:
+            self._progress.hide()
             self._command.log(f"Pretending to copy '{news.file.path}'", level=1)
         if self._command.verbosity > 1 or any(fnmatch.fnmatch(name, p) for p in self._explain):
+            self._progress.hide()
             self._command.stdout.write(explain_line(news, self._dry_run))
 
     def _tick(self, tally: Tally, files: int, size: int) -> None:
