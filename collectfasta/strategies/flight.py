@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,16 @@ SMALL = 64 * 1024
 
 
 class Flight:
-    """A bound on the bytes that all uploads together hold in memory and on the wire."""
+    """A bound on the bytes that all uploads together hold in memory and on the wire.
+
+    First come, first served: a large file does not wait until all small ones are gone.
+    """
 
     def __init__(self, bound: int = BOUND) -> None:
         self.bound = bound
         self._free = bound
-        self._freed = threading.Condition()
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[int, threading.Event]] = deque()
 
     @contextmanager
     def hold(self, size: int) -> Iterator[None]:
@@ -42,11 +47,19 @@ class Flight:
 
     def take(self, size: int) -> None:
         """Like ``hold``, for bytes that another thread gives back; no more than the bound."""
-        with self._freed:
-            self._freed.wait_for(lambda: self._free >= size)
-            self._free -= size
+        with self._lock:
+            if not self._waiting and self._free >= size:
+                self._free -= size
+                return
+            turn = threading.Event()
+            self._waiting.append((size, turn))
+        turn.wait()
 
     def give(self, size: int) -> None:
-        with self._freed:
+        """What ``take`` has taken, or a part of it."""
+        with self._lock:
             self._free += size
-            self._freed.notify_all()
+            while self._waiting and self._free >= self._waiting[0][0]:
+                taken, turn = self._waiting.popleft()
+                self._free -= taken
+                turn.set()

@@ -25,10 +25,10 @@ from collectfasta.strategies.google.bucket import Bucket
 from collectfasta.strategies.google.errors import ERRORS, Translator, status
 from collectfasta.strategies.google.gzips import GzipReader
 from collectfasta.strategies.google.parts import PartsFile
-from collectfasta.strategies.google.ranges import Listed, Ranges
 from collectfasta.strategies.judge import DAMAGED
 from collectfasta.strategies.listed import ListedStrategy, Shown
 from collectfasta.strategies.objects import MIB, Headers
+from collectfasta.strategies.ranges import Listed, Ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

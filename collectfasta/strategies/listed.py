@@ -1,17 +1,18 @@
-"""What the Google and the Azure strategy share: listings that show headers, and odd names."""
+"""What the Google and the Azure strategy share: listings that show headers."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from collectfasta.exceptions import CollectfastaError, DestinationError, SourceError
+from collectfasta.exceptions import DestinationError
 from collectfasta.items import Sent
-from collectfasta.strategies.objects import MIB, ObjectStrategy
+from collectfasta.strategies.naming import NamedStrategy
+from collectfasta.strategies.objects import MIB
 from collectfasta.strategies.ownsave import OwnSave
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from collectfasta.items import RemoteObject, SourceFile
     from collectfasta.strategies.bodies import Body
@@ -22,7 +23,7 @@ Shown = tuple[Any, ...]
 """An object's headers, hashable, in the strategy's own order; the storage class comes last."""
 
 
-class ListedStrategy(ObjectStrategy[S]):
+class ListedStrategy(NamedStrategy[S]):
     """A storage whose listing shows each object's headers, so that none is looked up by itself.
 
     A subclass says which methods its fast path replaces, which attributes make its storage
@@ -39,8 +40,6 @@ class ListedStrategy(ObjectStrategy[S]):
         super().__init__(remote_storage)
         self.threads = 1
         self._why = self.overridden(*self.hooks)
-        self._renames = self.overridden("_normalize_name", "_get_valid_path") is not None
-        self._odd: dict[str, str] = {}
         self._shown: dict[str, tuple[int, Any]] = {}
         self._own_save: OwnSave | None = None
 
@@ -56,59 +55,6 @@ class ListedStrategy(ObjectStrategy[S]):
         self.threads = max(1, threads)
         if self._why is not None:
             self._own_save = OwnSave(self.remote_storage, **{self.overwrite: True})
-
-    # -- names ----------------------------------------------------------------------------------
-
-    def key(self, name: str) -> str:
-        if self._renames:
-            return self.normalise(name)
-        return super().key(name)
-
-    @abstractmethod
-    def unfit(self, name: str, key: str) -> str:
-        """Why the service cannot hold ``name`` at ``key``: the rest of a sentence, or nothing."""
-
-    def refused(self, names: Sequence[str]) -> dict[str, str]:
-        """Names that the service cannot hold, and names that it would take for one another."""
-        found: dict[str, str] = {}
-        keys: dict[str, list[str]] = {}
-        for name in names:
-            try:
-                key = self.key(name)
-                key.encode()
-                problem = self.unfit(name, key)
-            except SourceError as error:
-                found[name] = str(error)
-                continue
-            except UnicodeEncodeError:
-                problem = "is not valid Unicode"
-            if problem:
-                found[name] = f"{name if name.isprintable() else ascii(name)}: the name {problem}."
-            else:
-                keys.setdefault(key, []).append(name)
-        for key, same in keys.items():
-            if len(same) > 1:
-                others = f"{', '.join(same)} would all be stored as {key}: rename all but one."
-                found.update((name, f"{name}: {others}") for name in same)
-        return found
-
-    def wanted(self, names: Iterable[str]) -> dict[str, str]:
-        """``names`` by their keys, without those that are refused."""
-        keys: dict[str, str] = {}
-        for name in names:
-            try:
-                key = self.key(name)
-            except CollectfastaError:
-                continue
-            keys[key] = name
-            if key != self.prefix + name:
-                self._odd[key] = name
-        return keys
-
-    def name_of(self, key: str) -> str | None:
-        """The name that we were given for ``key``, where it is not simply what follows the
-        location."""
-        return self._odd.get(key) or super().name_of(key)
 
     # -- headers --------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import pytest
 
 from collectfasta.items import RemoteObject
 from collectfasta.strategies.crawl import crawl
-from collectfasta.strategies.google.ranges import Listed, Ranges
+from collectfasta.strategies.ranges import Listed, Ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

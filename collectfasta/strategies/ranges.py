@@ -1,8 +1,8 @@
 """Which ranges of a bucket to list, so that foreign objects cost next to nothing.
 
-Google lists in the order of the keys' UTF-8 bytes, which is Python's order of strings, and from any
-key on. So every page begins at a name that we want, and whatever lies between is jumped over: no
-listing takes more requests than there are names.
+Google and S3 list in the order of the keys' UTF-8 bytes, which is Python's order of strings, and
+from any key on. So every page begins at a name that we want, and whatever lies between is jumped
+over: no listing takes more requests than there are names.
 """
 
 from __future__ import annotations

@@ -1,0 +1,74 @@
+"""Names that a service stores in another way than they are written, or not at all."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, TypeVar
+
+from collectfasta.exceptions import CollectfastaError, SourceError
+from collectfasta.strategies.objects import ObjectStrategy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+S = TypeVar("S")
+
+
+class NamedStrategy(ObjectStrategy[S]):
+    """A storage some of whose keys are not simply the location and the name."""
+
+    def __init__(self, remote_storage: S) -> None:
+        super().__init__(remote_storage)
+        self._renames = self.overridden("_normalize_name", "_get_valid_path") is not None
+        self._odd: dict[str, str] = {}
+
+    def key(self, name: str) -> str:
+        if self._renames:
+            return self.normalise(name)
+        return super().key(name)
+
+    @abstractmethod
+    def unfit(self, name: str, key: str) -> str:
+        """Why the service cannot hold ``name`` at ``key``: the rest of a sentence, or nothing."""
+
+    def refused(self, names: Sequence[str]) -> dict[str, str]:
+        """Names that the service cannot hold, and names that it would take for one another."""
+        found: dict[str, str] = {}
+        keys: dict[str, list[str]] = {}
+        for name in names:
+            try:
+                key = self.key(name)
+                key.encode()
+                problem = self.unfit(name, key)
+            except SourceError as error:
+                found[name] = str(error)
+                continue
+            except UnicodeEncodeError:
+                problem = "is not valid Unicode"
+            if problem:
+                found[name] = f"{name if name.isprintable() else ascii(name)}: the name {problem}."
+            else:
+                keys.setdefault(key, []).append(name)
+        for key, same in keys.items():
+            if len(same) > 1:
+                others = f"{', '.join(same)} would all be stored as {key}: rename all but one."
+                found.update((name, f"{name}: {others}") for name in same)
+        return found
+
+    def wanted(self, names: Iterable[str]) -> dict[str, str]:
+        """``names`` by their keys, without those that are refused."""
+        keys: dict[str, str] = {}
+        for name in names:
+            try:
+                key = self.key(name)
+            except CollectfastaError:
+                continue
+            keys[key] = name
+            if key != self.prefix + name:
+                self._odd[key] = name
+        return keys
+
+    def name_of(self, key: str) -> str | None:
+        """The name that we were given for ``key``, where it is not simply what follows the
+        location."""
+        return self._odd.get(key) or super().name_of(key)
