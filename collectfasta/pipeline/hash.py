@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from xxhash import xxh3_128
@@ -56,13 +57,18 @@ def _answer(path: str, beside: str | None, md5: bool) -> Answer:
 
 
 def _open_copy(path: str | None) -> int | None:
-    """The published copy; one that cannot be read, or is a link, counts as different."""
+    """The published copy; what cannot be read, or is no plain file, counts as different."""
     if path is None:
         return None
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        return os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        copy = os.open(path, flags)
     except OSError:
         return None
+    if stat.S_ISREG(os.fstat(copy).st_mode):
+        return copy
+    os.close(copy)
+    return None
 
 
 def _digest(source: int, copy: int | None, md5: bool, *, compared: bool) -> Answer:

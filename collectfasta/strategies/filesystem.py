@@ -178,7 +178,7 @@ class FileSystemStrategy(NativeStrategy[Any]):
             try:
                 save = self.remote_storage.save
                 saved = asked(file.name, "cannot be saved", save, file.name, content.file)
-                if saved != file.name:
+                if saved != file.name and os.path.join(self._root, saved) != path:
                     self._misnamed(file.name, saved)
             except BaseException:
                 if aside is not None:

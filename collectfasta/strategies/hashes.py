@@ -7,8 +7,12 @@ import logging
 import mimetypes
 import os
 import re
+import weakref
 import zlib
 from typing import TYPE_CHECKING, Any
+
+from collectfasta.pipeline.workers import DaemonPool
+from collectfasta.settings import Settings
 
 if TYPE_CHECKING:
     from django.core.files.storage import Storage
@@ -16,6 +20,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
+CLIENTS = 4
+PATIENCE = 10.0
+"""Seconds."""
+
 UNIX = 0x03
 UNKNOWN = 0xFF
 GZIP_CONTENT_TYPES = (
@@ -83,22 +91,22 @@ def _bytes(data: bytes | str) -> bytes:
 class HashCache:
     """``COLLECTFASTA_CACHE`` as a strategy sees it. A hint: once it fails, it is left alone.
 
-    Raises only with ``COLLECTFASTA_DEBUG``. One for all threads; each has its own connection.
+    One for all threads. It has threads of its own, so that a server that accepts and never answers
+    holds up nobody for longer than ``PATIENCE``. Raises only with ``COLLECTFASTA_DEBUG``.
     """
 
     def __init__(self) -> None:
-        from collectfasta.settings import Settings
-
         settings = Settings.load()
         self._alias = settings.cache
         self._prefix = re.sub(r"[^\w.-]", "_", settings.cache_key_prefix, flags=re.ASCII)[:150]
         self._debug = settings.debug
         self._broken = False
+        self._pool = DaemonPool(CLIENTS, "collectfasta-hashes")
+        weakref.finalize(self, self._pool.shutdown, wait=False)
 
     def key(self, text: str) -> str:
         """A legal key, whatever ``text`` is."""
-        digest = hashlib.md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False)
-        return self._prefix + digest.hexdigest()
+        return self._prefix + md5(text.encode("utf-8", "surrogateescape"))
 
     def get(self, key: str) -> Any:
         return self._ask("get", key)
@@ -111,19 +119,24 @@ class HashCache:
         self._ask("delete", key)
 
     def _ask(self, what: str, *args: Any, **kwargs: Any) -> Any:
-        from django.core.cache import caches
-
         if self._broken:
             return None
         try:
-            return getattr(caches[self._alias], what)(*args, **kwargs)
+            answer = self._pool.submit(self._call, what, args, kwargs)
+            return answer.result(PATIENCE)
         except Exception as error:
             if self._debug:
                 raise
-            self._broken = True
-            logger.warning(
-                "The cache %r does not work (%s). The custom strategy goes on without.",
-                self._alias,
-                type(error).__name__,
-            )
+            if not self._broken:
+                self._broken = True
+                logger.warning(
+                    "The cache %r does not work (%s). The custom strategy goes on without.",
+                    self._alias,
+                    type(error).__name__,
+                )
             return None
+
+    def _call(self, what: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        from django.core.cache import caches
+
+        return getattr(caches[self._alias], what)(*args, **kwargs)
