@@ -17,12 +17,13 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from collectfasta.exceptions import DestinationError, UploadError
+from collectfasta.exceptions import CollectfastaError, DestinationError, UploadError
 from collectfasta.strategies.s3.etags import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from collectfasta.strategies.s3.errors import Place
     from collectfasta.strategies.s3.sdk import Entry, SdkTransport
 
 MIB = 1024 * 1024
@@ -59,7 +60,8 @@ _HEADERS = {
 _UNFIT_KEY = re.compile(r"(^|/)(\.{0,2}(/|$))|[\x00-\x1f\x7f]")
 """Keys that obstore refuses or alters: empty, ``.`` and ``..`` segments, control characters."""
 
-_RETRIED = re.compile(r"retries: [1-9]")
+_STATUS = re.compile(r"inner: Status \{\s*status: (5\d\d|429|408)")
+_FAILURE = re.compile(r"HttpError \{\s*kind: (\w+)")
 _TIMES = ((1, 180), (8, 480), (48, 2500))
 """Up to so many MiB, a request may take so many seconds: a minute, and what a link needs on which
 the bytes that may be in flight move at 20 KB/s for each body."""
@@ -133,8 +135,9 @@ class FastTransport:
         try:
             answer = obstore.put(store, key, data, attributes=attributes, use_multipart=False)
         except (BaseError, FileNotFoundError) as error:
-            if _RETRIED.search(str(error)):
-                raise self._exhausted(error, name) from error
+            exhausted = _exhausted(error, name, self._sdk.connection.place)
+            if exhausted is not None:
+                raise exhausted from error
             return self._second_opinion(name, key, data, params)
         return plain(answer["e_tag"])
 
@@ -145,18 +148,6 @@ class FastTransport:
         if self._overruled >= ENOUGH:
             self.gave_up = "the bucket answers obstore otherwise than the SDK"
         return etag
-
-    def _exhausted(self, error: Exception, name: str) -> UploadError | DestinationError:
-        text = str(error)
-        place = self._sdk.connection.place
-        status = re.search(r"status: (\d{3})|\b([45]\d\d) [A-Z]", text)
-        if status is not None:
-            code = status[1] or status[2]
-            message = f"{name}: the storage answered {code}, again and again."
-            return UploadError(message, name=name)
-        if "ConnectionReset" in text or "IncompleteMessage" in text:
-            return UploadError(f"{name}: the storage cut the connection.", name=name)
-        return DestinationError(f"The {place} cannot be used: it does not answer.")
 
     def _store(self, size: int, headers: Headers) -> S3Store | None:
         seconds = next((time for mib, time in _TIMES if size <= mib * MIB), _TIMES[-1][1])
@@ -202,6 +193,24 @@ class FastTransport:
             return None
         entries = [(meta["path"], meta["size"], plain(meta["e_tag"])) for meta in found]
         return entries, len(entries) >= PAGE
+
+
+def _exhausted(error: Exception, name: str, place: Place) -> CollectfastaError | None:
+    """What to say of an error that obstore has retried in vain; ``None`` if it has not retried it.
+
+    obstore's errors have no fields: their text shows Rust's structures.
+    """
+    text = str(error)
+    status = _STATUS.search(text)
+    if status is not None:
+        message = f"{name}: the storage answered {status[1]}, again and again."
+        return UploadError(message, name=name)
+    failure = _FAILURE.search(text)
+    if failure is None:
+        return None
+    if failure[1] in {"Connect", "Timeout"}:
+        return DestinationError(f"The {place} cannot be used: it does not answer.")
+    return UploadError(f"{name}: the storage cut the connection, again and again.", name=name)
 
 
 def shape_of(params: Mapping[str, Any]) -> Shape | None:
