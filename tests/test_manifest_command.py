@@ -121,12 +121,12 @@ class Site:
         return [
             entry.key.removeprefix("static/")
             for entry in self.store.log
-            if entry.method in {"PUT", "POST"} and entry.status == 200
+            if entry.method == "PUT" and entry.status == 200
         ]
 
     def objects(self) -> dict[str, bytes]:
         return {
-            key.removeprefix("static/"): bytes(self.store.objects[key].data)
+            key.removeprefix("static/"): bytes(self.store.objects[key].body)
             for key in self.store.objects
         }
 
