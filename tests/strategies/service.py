@@ -17,6 +17,8 @@ class Request:
     method: str
     path: str
     body: bytes
+    headers: dict[str, str]
+    """By lower-case name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ def serve(answer: Callable[[Request], Answer]) -> Iterator[Service]:
 
         def _any(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
-            request = Request(self.command, self.path, self.rfile.read(size))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            request = Request(self.command, self.path, self.rfile.read(size), headers)
             seen.append(request)
             answered = answer(request)
             self.send_response(answered.status)

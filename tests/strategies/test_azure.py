@@ -272,6 +272,14 @@ def test_listing_forbidden_is_told_apart() -> None:
             strategy.upload(source("a.css"))
 
 
+def test_an_expired_token_ends_the_run(haste: None) -> None:
+    """Nothing more can be written with it."""
+    with serve(lambda request: refusal(401, "ExpiredToken")) as service:
+        strategy = at(service.url)
+        with pytest.raises(DestinationError, match=r"credentials \(ExpiredToken\)"):
+            strategy.upload(source("a.css"))
+
+
 def test_a_head_with_a_refused_key_is_no_missing_blob() -> None:
     """Or everything would be uploaded, in vain."""
     with (
@@ -308,6 +316,20 @@ def test_a_server_error_fails_the_file_alone(haste: None) -> None:
         strategy = at(service.url)
         with pytest.raises(UploadError, match=r"^a\.css: .*\(HTTP 500, InternalError\)\.$"):
             strategy.upload(source("a.css"))
+
+
+def test_every_block_carries_its_md5() -> None:
+    """The service checks that one; the MD5 of the whole it only keeps."""
+    with serve(lambda request: Answer(201, b"", {"ETag": '"0x5"'})) as service:
+        strategy = at(service.url)
+        strategy.large = 1
+        strategy.upload(source("a.css", b"x" * 5 * MIB))
+        *blocks, commit = service.seen
+    assert [request.headers["content-md5"] for request in blocks] == [
+        base64.b64encode(hashlib.md5(request.body).digest()).decode() for request in blocks
+    ]
+    whole = base64.b64encode(hashlib.md5(b"x" * 5 * MIB).digest()).decode()
+    assert commit.headers["x-ms-blob-content-md5"] == whole
 
 
 def test_a_block_that_is_refused_fails_the_file_alone(haste: None) -> None:

@@ -92,6 +92,15 @@ def test_a_name_that_begins_another_is_found() -> None:
     assert container.list(names, "static/") == names
 
 
+def test_an_absent_name_that_begins_others_is_asked_for_once() -> None:
+    """And is not taken for a folder of theirs."""
+    names = ["static/a"]
+    foreign = [f"static/a{number:05}" for number in range(20_000)]
+    container = Container(foreign, names)
+    assert container.list(names, "static/") == []
+    assert len(container.requests) <= 2
+
+
 def test_no_names_take_one_request_at_most() -> None:
     """A tree with no files."""
     container = Container(["a"], [])

@@ -9,6 +9,7 @@ import io
 import json
 import os
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import google_crc32c
 import pytest
@@ -216,6 +217,43 @@ def test_the_storages_chunk_size_is_used_within_bounds(cloud: Cloud) -> None:
         3 * 256 * 1024,
         strategies[0].flight.bound,
     ]
+
+
+# -- requests ------------------------------------------------------------------------------------
+
+
+def test_an_upload_sends_the_md5_and_computes_no_other_checksum(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The SDK would read the body once more for a CRC-32C."""
+    md5 = hashlib.md5(b"x").digest()
+    with serve(lambda request: _stored(md5)) as service:
+        at(service.url, monkeypatch).upload(source("a.css", b"x"))
+        (body,) = [request.body for request in service.seen if request.method == "POST"]
+    assert base64.b64encode(md5) in body
+    assert b"crc32c" not in body
+
+
+def test_a_listing_of_many_pages_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service gives the token only to who asks for it."""
+
+    def page(request: Request) -> Answer:
+        query = parse_qs(urlsplit(request.path).query)
+        number = int(query.get("pageToken", ["0"])[0])
+        start = query.get("startOffset", ["static/"])[0]
+        names = [f"static/{number:03}.css" for number in range(30)]
+        names = [name for name in names if name >= start][number : number + 4]
+        item = {"size": "1", "generation": "1", "metageneration": "1"}
+        shown: dict[str, Any] = {"items": [{"name": name, **item} for name in names]}
+        if names and names[-1] < "static/029.css" and "nextPageToken" in query["fields"][0]:
+            shown["nextPageToken"] = str(number + 4)
+        return Answer(200, json.dumps(shown).encode(), {"Content-Type": "application/json"})
+
+    names = [f"{number:03}.css" for number in range(30)]
+    with serve(page) as service:
+        strategy = at(service.url, monkeypatch, location="static")
+        assert sorted(listing(strategy, *names)) == names
+        assert list(strategy.list_all()) == names
 
 
 # -- a service that refuses ----------------------------------------------------------------------
