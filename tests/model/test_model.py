@@ -1,0 +1,61 @@
+"""The model, for a few hundred sequences; ``scripts/soak`` tries thousands."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.model import worlds
+from tests.model.machine import Machine
+
+SEED = "COLLECTFASTA_MODEL_SEED"
+SEQUENCES = "COLLECTFASTA_MODEL_SEQUENCES"
+STEPS = 10
+PHASES = (hypothesis.Phase.generate,)
+"""A sequence is short enough to be read as it is, and making it shorter takes minutes."""
+
+
+def explore(world: type[worlds.World], sequences: int) -> None:
+    """So many random sequences; the seed is printed, and may be given."""
+    chosen = int(os.environ.get(SEED) or random.SystemRandom().randrange(2**32))
+    sequences = int(os.environ.get(SEQUENCES) or sequences)
+    sys.stdout.write(f"{SEED}={chosen} {SEQUENCES}={sequences}\n")
+    machine: Any = hypothesis.seed(chosen)(type(world.__name__, (Machine,), {"world_class": world}))
+    run_state_machine_as_test(
+        machine,
+        settings=hypothesis.settings(
+            max_examples=sequences,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            print_blob=False,
+            report_multiple_bugs=False,
+            phases=PHASES,
+            suppress_health_check=list(hypothesis.HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("world", [worlds.Disk, worlds.CachingDisk])
+def test_a_disk_holds_what_was_collected(world: type[worlds.World], part: int) -> None:
+    """With and without records of what was copied; uploads fail as on a full disk."""
+    explore(world, 20)
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_a_bucket_on_s3_holds_what_was_collected(part: int) -> None:
+    """Its ETags are MD5s: what was sent can be proven without records, headers cannot."""
+    explore(worlds.S3, 10)
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_a_bucket_with_sse_kms_holds_what_was_collected(part: int) -> None:
+    """Its ETags are nothing but random: only records prove anything."""
+    explore(worlds.OpaqueS3, 10)
