@@ -63,7 +63,7 @@ class OnePass:
     def lines(self) -> list[str]:
         """What is wrong with references, a line each, file by file."""
         return [
-            line for name in sorted(self._rewriter.lines) for line in self._rewriter.lines[name]
+            line for _, lines in sorted(self._rewriter.lines.items()) for _, line in sorted(lines)
         ]
 
     def run(self, paths: Mapping[str, tuple[Any, str]], hashed: dict[str, str]) -> Iterator[Result]:

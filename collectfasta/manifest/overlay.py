@@ -134,7 +134,7 @@ class HashedOverlay(Overlay):
             try:
                 return convert(match)
             except (ValueError, SuspiciousOperation) as error:
-                line = reference_line(name, match.string, match, error)
+                _, line = reference_line(name, match.string, match, error)
                 raise located(error, line) from error
 
         return guarded

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 LONGEST = 200
 
+Line = tuple[int, str]
+"""A line of the file that it is about (0: the file as a whole), and what to tell the user."""
+
 
 class BrokenReferenceError(ValueError):
     """What Django's passes are given for a reference that fails."""
@@ -31,7 +34,7 @@ def located(error: Exception, line: str) -> Exception:
     return other
 
 
-def reference_line(name: str, original: str, match: re.Match[str], error: Exception) -> str:
+def reference_line(name: str, original: str, match: re.Match[str], error: Exception) -> Line:
     """``file:line: reference 'x' not found``, or what else the storage says of it.
 
     ``original`` is the file's text as it was collected.
@@ -42,7 +45,8 @@ def reference_line(name: str, original: str, match: re.Match[str], error: Except
         text = "not found"
     elif not isinstance(error, ValueError):  # SuspiciousFileOperation: its text holds machine paths
         text = "leads out of the static files"
-    return f"{name}:{_line(original, match)}: reference {reference[:LONGEST]!r} {_one_line(text)}"
+    number = _line(original, match)
+    return number, f"{name}:{number}: reference {reference[:LONGEST]!r} {_one_line(text)}"
 
 
 def _line(original: str, match: re.Match[str]) -> int:
@@ -53,9 +57,9 @@ def _line(original: str, match: re.Match[str]) -> int:
     return original.count("\n", 0, where) + 1
 
 
-def not_utf8(name: str, error: UnicodeDecodeError) -> str:
+def not_utf8(name: str, error: UnicodeDecodeError) -> Line:
     """A file that may hold references must be UTF-8, for Django too."""
-    return f"{name}: not UTF-8 (byte {error.start} is 0x{error.object[error.start]:02x})"
+    return 0, f"{name}: not UTF-8 (byte {error.start} is 0x{error.object[error.start]:02x})"
 
 
 def cycle_line(names: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from collectfasta.items import SourceFile
+    from collectfasta.manifest.problems import Line
     from collectfasta.manifest.rules import Rules
     from collectfasta.manifest.scan import Rule, Scan
     from collectfasta.manifest.staged import Staged
@@ -29,7 +30,7 @@ class Rewriter:
         self._staged = staged
         self.errors: dict[str, list[Exception]] = {}
         """By file: one exception per pattern that failed, as Django would raise it."""
-        self.lines: dict[str, list[str]] = {}
+        self.lines: dict[str, list[Line]] = {}
         """By file: a line for the user for each reference that failed."""
 
     def rewritten(
@@ -68,7 +69,7 @@ class Rewriter:
             name, hashed_files, template, *blocks
         )
         errors: list[Exception] = []
-        lines: list[str] = []
+        lines: list[Line] = []
 
         def guarded(match: re.Match[str]) -> str:
             try:
@@ -85,7 +86,7 @@ class Rewriter:
         self._blame(name, errors[0], lines)
         return text
 
-    def _blame(self, name: str, error: Exception, lines: list[str]) -> None:
+    def _blame(self, name: str, error: Exception, lines: list[Line]) -> None:
         self.errors.setdefault(name, []).append(error)
         self.lines.setdefault(name, []).extend(lines)
 

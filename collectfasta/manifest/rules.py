@@ -23,11 +23,18 @@ class Rules:
     def __init__(self, patterns: dict[str, list[tuple[Any, ...]]]) -> None:
         self._patterns = patterns
         self._numbers: dict[tuple[str, ...], int] = {}
+        self._by_name: dict[str, int] = {}
         self._entries: list[list[tuple[Any, ...]]] = []
         self.groups: list[list[Rule]] = []
 
     def group(self, name: str) -> int:
         """The number of the list of rules for ``name``; -1 if it holds no references."""
+        number = self._by_name.get(name)
+        if number is None:
+            number = self._by_name[name] = self._group(name)
+        return number
+
+    def _group(self, name: str) -> int:
         extensions = tuple(ext for ext in self._patterns if matches_patterns(name, (ext,)))
         if not extensions:
             return -1
