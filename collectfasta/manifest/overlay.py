@@ -15,6 +15,7 @@ from django.core.files.base import ContentFile, File
 
 from collectfasta.manifest.local import LocalFile
 from collectfasta.manifest.problems import located, reference_line
+from collectfasta.manifest.urls import quick_urls
 
 if TYPE_CHECKING:
     import re
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collectfasta.manifest.onepass import OnePass
     from collectfasta.manifest.space import Space
 
-_OURS = ("_space", "_one_pass", "_quick_md5", "collectfasta_warn")
+_OURS = ("_space", "_one_pass", "_quick_md5", "_url_base", "collectfasta_warn")
 
 
 class Overlay:
@@ -147,7 +148,7 @@ class HashedOverlay(Overlay):
         return self._one_pass.run(paths, hashed_files)
 
 
-def _is_in_ignored_block(_: Any, pos: int, ignored_blocks: Sequence[tuple[int, int]]) -> bool:
+def in_ignored_block(_: Any, pos: int, ignored_blocks: Sequence[tuple[int, int]]) -> bool:
     """Django's answer, found by bisection: its blocks are sorted and do not overlap."""
     index = bisect.bisect_left(ignored_blocks, (pos,)) - 1
     return index >= 0 and pos < ignored_blocks[index][1]
@@ -216,8 +217,9 @@ class Copy:
 def _class(cls: type, *, hashed: bool) -> type:
     body: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
     if hashed and not overrides(cls, "is_in_ignored_block"):
-        body["is_in_ignored_block"] = _is_in_ignored_block
-    return type(cls.__name__, (HashedOverlay if hashed else Overlay, cls), body)
+        body["is_in_ignored_block"] = in_ignored_block
+    bases = (HashedOverlay, cls, *quick_urls(cls)) if hashed else (Overlay, cls)
+    return type(cls.__name__, bases, body)
 
 
 def overrides(cls: type, method: str) -> bool:

@@ -116,7 +116,7 @@ def test_a_cycle_through_a_name_without_a_hash_settles(tmp_path: Path) -> None:
             return None if name == "a.js" else super().file_hash(name, content)
 
     tree = {
-        "b.js": 'import {a} from "./a.js";\n',
+        "b.js": "import {a} from './a.js';\n",
         "a.js": 'import {b} from "./b.js";\n',
         "app.js": 'import {b} from "./b.js";\n',
     }

@@ -360,7 +360,7 @@ class Compiling(kit.RemoteManifest):
     """What asset pipelines do: read, write, add to the paths, delete, list."""
 
     def post_process(self, paths: Any, dry_run: bool = False, **options: Any) -> Any:
-        with self.open("a.css") as file:
+        with self._open("a.css") as file:
             text = file.read().decode()
         self.save("made/all.css", ContentFile(text.replace("i.png", "../i.png")))
         self.save(None, ContentFile("text", name="named.txt"))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from collectfasta.manifest import scan
 from collectfasta.manifest.literals import ends_with_from, required
+from collectfasta.manifest.overlay import in_ignored_block
 from collectfasta.manifest.rules import Rules
 from collectfasta.manifest.scan import Job, Rule, Scan, may_match, reach, scan_batch, scan_bytes
 
@@ -184,3 +185,11 @@ def test_workers_load_no_django() -> None:
     code = "import sys, collectfasta.manifest.scan; print('django' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+@given(st.text("ab/*\"'\\ \n", max_size=30), st.integers(0, 30))
+def test_a_place_in_a_comment_is_found_as_django_finds_it(text: str, place: int) -> None:
+    """By bisection, instead of going through all comments for each reference."""
+    blocks = [match.span() for match in re.finditer(r"/\*.*?\*/|\"[^\"]*\"|'[^']*'", text)]
+    expected = any(start < place < end for start, end in blocks)
+    assert in_ignored_block(None, place, blocks) is expected
