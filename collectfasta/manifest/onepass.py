@@ -11,6 +11,7 @@ files concerned gone over again, as Django does; names that depend on content ne
 from __future__ import annotations
 
 import os
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import SuspiciousOperation
@@ -25,7 +26,7 @@ from collectfasta.manifest.scan import Scan, scan_bytes
 from collectfasta.manifest.stack import in_fresh_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from collectfasta.manifest.rules import Rules
     from collectfasta.manifest.space import Space
@@ -40,10 +41,18 @@ Result = tuple[str, "str | None", "bool | Exception", bool]
 class OnePass:
     """One run over the files of ``space`` for ``overlay``. ``scans`` is by name."""
 
-    def __init__(self, overlay: Any, space: Space, rules: Rules, scans: Mapping[str, Scan]) -> None:
+    def __init__(
+        self,
+        overlay: Any,
+        space: Space,
+        rules: Rules,
+        scans: Mapping[str, Scan],
+        stop: Callable[[], bool],
+    ) -> None:
         self._overlay = overlay
         self._space = space
         self._rules = rules
+        self._stop = stop
         self._scans = dict(scans)
         self._rewriter = Rewriter(overlay, rules, space.staged)
         self._sources: dict[str, SourceFile] = {}
@@ -137,6 +146,8 @@ class OnePass:
     def _resolve(self, name: str) -> None:
         if name in self._made:
             return
+        if self._stop():
+            raise CancelledError
         depth = self._depth
         try:
             if depth < DEPTH:

@@ -17,6 +17,7 @@ from collectfasta.items import SourceFile
 from collectfasta.manifest.live import live_manifest, same_manifest
 from collectfasta.manifest.local import as_file
 from collectfasta.manifest.onepass import OnePass
+from collectfasta.manifest.options import PostProcessOptions
 from collectfasta.manifest.overlay import Copy, overrides
 from collectfasta.manifest.problems import cycle_line, failure, other_line
 from collectfasta.manifest.rules import Rules
@@ -24,26 +25,9 @@ from collectfasta.manifest.scanning import scan_files, uncollected
 from collectfasta.manifest.space import Space
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from collectfasta.pipeline.pool import HashPool
-
-
-@dataclass(frozen=True, slots=True)
-class PostProcessOptions:
-    """How to go about it.
-
-    ``mode``: keep changed bytes in ``memory``, or as ``files`` in a private temporary folder.
-    ``warn`` is given one line at a time. ``pool`` is where files are read, if the run has one
-    already. ``lookup`` tells which of some names (sorted, without the location) exist on the
-    destination; without it each is looked up with the storage's own ``exists``.
-    """
-
-    warn: Callable[[str], None]
-    mode: str = "memory"
-    dry_run: bool = False
-    pool: HashPool | None = None
-    lookup: Callable[[Sequence[str]], Iterable[str]] | None = None
+__all__ = ["PostProcessOptions", "Processed", "post_process", "runs_directly"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +123,7 @@ class _Processing:
         rules = Rules(self._overlay._patterns)
         md5 = self._overlay._quick_md5 = _hashes_are_md5(self._storage)
         files = space.found.values()
-        scans = scan_files(files, rules, md5=md5, pool=options.pool, warn=options.warn)
+        scans = scan_files(files, rules, options, md5=md5)
         for name, scan in scans.items():
             if scan.md5 is not None:
                 space.md5[name] = scan.md5
@@ -147,7 +131,7 @@ class _Processing:
             names = uncollected(space.found, scans, settings.STATIC_URL)
             names = [name for name in names if not space.is_directory(name)]
             space.expect(names, options.lookup(names) if names else ())
-        return OnePass(self._overlay, space, rules, scans)
+        return OnePass(self._overlay, space, rules, scans, options.stop)
 
     def _their_results(self) -> Iterator[tuple[Any, ...]]:
         """The class's own ``post_process``, which may well go on to Django's."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import deque
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urldefrag, urlsplit
 
@@ -18,38 +19,61 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from collectfasta.items import SourceFile
+    from collectfasta.manifest.options import PostProcessOptions
     from collectfasta.manifest.rules import Rules
+
+AHEAD = 2
+"""Batches that wait for each worker."""
 
 
 def scan_files(
-    files: Iterable[SourceFile],
-    rules: Rules,
-    *,
-    md5: bool,
-    pool: HashPool | None,
-    warn: Callable[[str], None],
+    files: Iterable[SourceFile], rules: Rules, options: PostProcessOptions, *, md5: bool
 ) -> dict[str, Scan]:
     """Scan each file once, by name. ``md5``: find the MD5 of every file too.
 
-    ``pool`` is used if given, else one is started for as long as it takes.
-    Raises ``SourceError`` for a file that cannot be read.
+    ``options.pool`` is used if given, else one is started for as long as it takes.
+    Raises ``SourceError`` for a file that cannot be read, ``CancelledError`` if told to stop.
     """
     groups = {file: group for file in files if (group := rules.group(file.name)) >= 0 or md5}
-    own = pool is None
-    pool = pool or HashPool(len(groups), sum(file.size for file in groups), warn)
-    pending: deque[tuple[list[SourceFile], Future[list[Scan]]]] = deque()
+    if options.pool is not None:
+        return _scanned(groups, rules, options.pool, options.stop, md5=md5)
+    pool = HashPool(len(groups), sum(file.size for file in groups), options.warn)
+    done = False
     try:
-        for batch in batches(groups):
-            jobs = [Job(file.path, groups[file]) for file in batch]
-            pending.append((batch, pool.run(scan_batch, jobs, rules.groups, md5)))
-        return {
-            file.name: _readable(file, scan)
-            for batch, future in pending
-            for file, scan in zip(batch, future.result(), strict=True)
-        }
+        scans = _scanned(groups, rules, pool, options.stop, md5=md5)
+        done = True
     finally:
-        if own:
-            pool.close()
+        pool.close(at_once=not done)
+    return scans
+
+
+def _scanned(
+    groups: dict[SourceFile, int],
+    rules: Rules,
+    pool: HashPool,
+    stop: Callable[[], bool],
+    *,
+    md5: bool,
+) -> dict[str, Scan]:
+    """Only a few batches are under way at any time, so that stopping does not take long."""
+    scans: dict[str, Scan] = {}
+    pending: deque[tuple[list[SourceFile], Future[list[Scan]]]] = deque()
+
+    def finish() -> None:
+        batch, future = pending.popleft()
+        for file, scan in zip(batch, future.result(), strict=True):
+            scans[file.name] = _readable(file, scan)
+
+    for batch in batches(groups):
+        if stop():
+            raise CancelledError
+        jobs = [Job(file.path, groups[file]) for file in batch]
+        pending.append((batch, pool.run(scan_batch, jobs, rules.groups, md5)))
+        if len(pending) > AHEAD * pool.processes:
+            finish()
+    while pending:
+        finish()
+    return scans
 
 
 def _readable(file: SourceFile, scan: Scan) -> Scan:

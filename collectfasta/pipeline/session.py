@@ -5,6 +5,7 @@ It only waits: everything that may block runs in daemon threads, so that Ctrl-C 
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import wait
 from dataclasses import dataclass, field
@@ -129,6 +130,7 @@ class Session:
         from collectfasta.manifest.process import PostProcessOptions, post_process
 
         start = time.monotonic()
+        stopped = threading.Event()
         files = {file.name: file for file in (self.collected.files if self.collected else ())}
 
         def lookup(names: Sequence[str]) -> set[str]:
@@ -140,11 +142,15 @@ class Session:
             dry_run=self.request.options.dry_run,
             warn=self.tally.warn,
             lookup=lookup,
+            stop=stopped.is_set,
         )
         processing = background.submit(post_process, storage, files, options)
-        while not processing.done():
-            self._tell()
-            wait([processing], timeout=TICK)
+        try:
+            while not processing.done():
+                self._tell()
+                wait([processing], timeout=TICK)
+        finally:
+            stopped.set()
         processed = processing.result()
         self.tally.span("post-process", start, len(files))
         return processed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -264,6 +265,24 @@ def test_the_runs_own_pool_is_used_and_left_open(found: Any) -> None:
         assert pool.run(len, [1, 2]).result() == 2
     finally:
         pool.close()
+
+
+def test_when_told_to_stop_it_stops(found: Any) -> None:
+    """Between batches, and between files; nothing stays behind."""
+    for patience in range(3):
+        left = iter([False] * patience)
+        with pytest.raises(CancelledError):
+            kit.ours(kit.RemoteManifest(), found, stop=lambda left=left: next(left, True))
+
+
+def test_many_batches_are_scanned_a_few_at_a_time(
+    found: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are, all are scanned."""
+    expected = kit.ours(kit.RemoteManifest(), found).published
+    monkeypatch.setattr("collectfasta.pipeline.hashing.BATCH_FILES", 1)
+    monkeypatch.setattr("collectfasta.manifest.scanning.AHEAD", 0)
+    assert kit.ours(kit.RemoteManifest(), found).published == expected
 
 
 def test_worker_processes_come_to_the_same_result(
