@@ -73,8 +73,9 @@ class FileSystemStrategy(NativeStrategy[Any]):
             return "disk: copied beside its place and moved there"
         return f"disk: the storage's own save, because {self._why} is overridden"
 
-    def threads_for(self, files: int) -> int:  # noqa: ARG002 - more would only wait for one another
-        return 4
+    def threads_for(self, files: int) -> int:  # noqa: ARG002 - a local disk gains little from many
+        """On a network's file system, where each call waits, COLLECTFASTA_THREADS may say more."""
+        return max(2, min(4, os.cpu_count() or 2))
 
     def beside(self, name: str) -> str | None:
         try:
@@ -255,12 +256,8 @@ def _proven(path: str, xxh3: bytes | None) -> str:
     """The etag of what is at ``path``, if it holds just these bytes; else nothing, for another run
     may have written it, or the storage may change what it saves."""
     try:
-        before = os.lstat(path)
+        etag = paths.etag_of(os.lstat(path))
         same = xxh3 is not None and _xxh3(path) == xxh3
-        return (
-            paths.etag_of(before)
-            if same and paths.etag_of(os.lstat(path)) == paths.etag_of(before)
-            else ""
-        )
+        return etag if same and etag == paths.etag_of(os.lstat(path)) else ""
     except OSError:
         return ""

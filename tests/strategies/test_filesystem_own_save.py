@@ -12,6 +12,7 @@ from django.core.files.storage import FileSystemStorage
 
 from collectfasta.exceptions import DestinationError, UploadError
 from collectfasta.items import SourceFile
+from collectfasta.strategies import filesystem
 from collectfasta.strategies.filesystem import HOOKS, FileSystemStrategy
 from tests.strategies.kit import LARGE, digest, source, tree
 
@@ -181,6 +182,22 @@ def test_its_own_way_to_delete(tmp_path: Path, root: Path) -> None:
     expected = r"^Could not delete kept\.css: cannot be deleted: RuntimeError: no\.$"
     with pytest.raises(DestinationError, match=expected):
         strategy.delete(["kept.css"])
+
+
+def test_a_copy_that_another_run_writes_has_no_etag(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its etag would stand for other bytes than ours."""
+    real = filesystem._xxh3
+
+    def overtaken(path: str) -> bytes:
+        seen = real(path)
+        Path(path).write_bytes(b"theirs")
+        return seen
+
+    monkeypatch.setattr(filesystem, "_xxh3", overtaken)
+    strategy = FileSystemStrategy(Counting(location=root))
+    assert strategy.upload(source(tmp_path, "a", b"a")).etag == ""
 
 
 def test_a_copy_that_is_gone_again_has_no_etag(tmp_path: Path, root: Path) -> None:

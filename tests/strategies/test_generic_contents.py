@@ -44,6 +44,9 @@ def test_with_a_gap() -> None:
     watched.seek(5)
     watched.read()
     assert watched.xxh3() is None
+    watched.seek(8)
+    watched.read()  # as many bytes as there are, but not these
+    assert watched.xxh3() is None
 
 
 def test_only_a_part(tmp_path: Path) -> None:

@@ -210,6 +210,14 @@ def test_a_subclass_of_ours_may_leave_it_to_ours(
     assert sorted(Hooked.log) == [("copied", "a.css"), ("skipped", "a.map"), ("skipped", "b.css")]
 
 
+def test_what_is_handed_on_costs_no_look(tmp_path: Path, root: Path) -> None:
+    """The run knows from its listing what a look at each file would tell."""
+    strategy = load_strategy(Choosy, FileSystemStorage(location=root))
+    assert strategy.custom is not None
+    assert strategy.custom.should_copy(source(tmp_path, "a.css", b"a")) is None
+    assert strategy.custom.should_copy(source(tmp_path, "a.map", b"a")) is False
+
+
 def test_a_subclass_of_ours_may_ask_ours(root: Path, publish: Callable[..., Result]) -> None:
     """Where its truth is asked for, the answer is found at once."""
     publish("Asking", {"new.css": "1", "same.css": "2", "edited.css": "3", "longer.css": "4"})

@@ -18,15 +18,16 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
 from django.test.utils import override_settings
 
-from collectfasta.items import SourceFile
-from collectfasta.strategies import hashes
+from collectfasta.items import RemoteObject, SourceFile
+from collectfasta.strategies import hashes, legacy
 from collectfasta.strategies.base import CachingHashStrategy, HashStrategy
 from collectfasta.strategies.choice import load_strategy
+from collectfasta.strategies.disk import paths
 from collectfasta.strategies.filesystem import FileSystemStrategy
 from tests.strategies.kit import PlainStorage, TimedStorage, source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from collectfasta.strategies.native import NativeStrategy
@@ -140,6 +141,7 @@ def test_a_remembered_hash_never_hides_a_change(
     elif change == "another place":
         remote = TimedStorage()
         remote.place = 2  # its identity shows that
+        remote.save("a.css", ContentFile(b"two"))  # at the same time as in the other place
     else:
         file = SourceFile(file.path, "prefix/a.css", file.size)
     native, copied = adapted(Caching, remote, local)(file, "a.css")
@@ -190,14 +192,24 @@ def test_a_file_edited_meanwhile_is_not_remembered(tmp_path: Path, local: Storag
 
 def test_the_listing_is_what_a_hash_is_checked_against(tmp_path: Path) -> None:
     """Where there is one: no look-up is made for a name that it shows, or lacks."""
+
+    class Listing(FileSystemStrategy):
+        """Its listing does not look name by name, as those of the clouds."""
+
+        def list(self, names: Sequence[str]) -> Iterator[list[RemoteObject]]:
+            looks = [paths.look(name, f"{self._root}/{name}") for name in names]
+            yield [seen for seen in looks if seen is not None]
+
     root = tmp_path / "root"
-    native: Any = load_strategy(Caching, FileSystemStorage(location=root))
+    storage = FileSystemStorage(location=root)
+    native: Any = legacy.adapt(Caching(storage), Listing, storage)
     file = source(tmp_path, "a.css", b"one")
     sent = native.upload(file)
     assert native.etag("a.css") == sent.etag
-    native = load_strategy(Caching, FileSystemStorage(location=root))
+    native = legacy.adapt(Caching(storage), Listing, storage)
     assert [len(page) for page in native.list(["a.css", "b.css"])] == [1]
     os.unlink(root / "a.css")
+    (root / "b.css").write_bytes(b"written after the listing")
     assert native.etag("a.css") == sent.etag
     assert native.etag("b.css") == ""
     assert native.head("a.css") is None
@@ -299,8 +311,10 @@ def test_a_cache_that_is_down(
                 run(file)
             return
         with caplog.at_level(logging.WARNING):
+            Down.asked.clear()
             assert run(file)[1] is True
             assert len(caplog.records) == 1
+            assert len(Down.asked) == 1
             assert run(file)[1] is False
     assert "secret" not in caplog.text
     assert remote.files == {"a.css": b"one"}
@@ -309,10 +323,13 @@ def test_a_cache_that_is_down(
 class Down:
     """A cache backend that does not answer."""
 
+    asked: list[str] = []
+
     def __init__(self, *_: object) -> None:
         pass
 
     def get(self, key: str) -> None:
+        self.asked.append(key)
         raise ConnectionError("memcached://user:secret@host")
 
     set = delete = get
