@@ -7,6 +7,7 @@ import logging
 import mimetypes
 import os
 import re
+import threading
 import weakref
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,7 @@ class HashCache:
         self._prefix = re.sub(r"[^\w.-]", "_", settings.cache_key_prefix, flags=re.ASCII)[:150]
         self._debug = settings.debug
         self._broken = False
+        self._lock = threading.Lock()
         self._pool = DaemonPool(CLIENTS, "collectfasta-hashes")
         weakref.finalize(self, self._pool.shutdown, wait=False)
 
@@ -127,14 +129,18 @@ class HashCache:
         except Exception as error:
             if self._debug:
                 raise
-            if not self._broken:
-                self._broken = True
-                logger.warning(
-                    "The cache %r does not work (%s). The custom strategy goes on without.",
-                    self._alias,
-                    type(error).__name__,
-                )
+            self._give_up(error)
             return None
+
+    def _give_up(self, error: Exception) -> None:
+        with self._lock:
+            known, self._broken = self._broken, True
+        if not known:
+            logger.warning(
+                "The cache %r does not work (%s). The custom strategy goes on without.",
+                self._alias,
+                type(error).__name__,
+            )
 
     def _call(self, what: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         from django.core.cache import caches

@@ -13,7 +13,7 @@ from django.core.files.storage import FileSystemStorage
 
 from collectfasta.exceptions import SourceError, UploadError
 from collectfasta.strategies.disk import writing
-from collectfasta.strategies.disk.paths import PART_PREFIX, PART_SUFFIX
+from collectfasta.strategies.disk.paths import PART_PREFIX, PART_SUFFIX, is_old
 from collectfasta.strategies.filesystem import FileSystemStrategy
 from tests.strategies.kit import LARGE, source, tree
 
@@ -216,6 +216,11 @@ def test_what_killed_runs_have_left_is_removed_after_a_day(
     strategy.upload(source(tmp_path, "css/b.css", b"b"))
     names = {path.name for path in (root / "css").iterdir()}
     assert names == {"a.css", "b.css", young.name, mine.name}
+
+
+def test_what_is_gone_is_not_old(root: Path) -> None:
+    """Another run may remove a leftover first."""
+    assert not is_old(str(root / "absent"))
 
 
 def test_an_interrupt_removes_what_is_unfinished(

@@ -114,3 +114,15 @@ def test_a_file_that_is_gone_when_it_is_opened(
 def test_errors_are_one_line_without_secrets(error: Exception, text: str) -> None:
     """Whatever a library puts into its message."""
     assert contents.one_line(error) == text
+
+
+def test_an_error_of_ours_is_passed_on_as_it_is() -> None:
+    """It has its sentence already."""
+    error = SourceError("a: gone.", name="a")
+
+    def question() -> None:
+        raise error
+
+    with pytest.raises(SourceError) as caught:
+        contents.asked("a", "cannot be saved", question)
+    assert caught.value is error

@@ -281,6 +281,17 @@ def test_a_cache_that_hangs(
         Hung.goes_on.set()
 
 
+def test_many_threads_give_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """All of them may be waiting when the cache fails."""
+    setting = {"default": {"BACKEND": "tests.strategies.test_legacy_hashes.Down"}}
+    with override_settings(CACHES=setting), caplog.at_level(logging.WARNING):
+        cache = hashes.HashCache()
+        for _ in range(3):
+            cache._give_up(ConnectionError())
+        assert cache.get("key") is None
+    assert len(caplog.records) == 1
+
+
 def test_the_threads_end_with_the_cache() -> None:
     """For a program may run the command many times."""
     before = set(threading.enumerate())
