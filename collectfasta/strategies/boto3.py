@@ -24,7 +24,7 @@ from collectfasta.strategies.s3.errors import ERRORS, Place, shown_url
 from collectfasta.strategies.s3.listing import Listing
 from collectfasta.strategies.s3.own import OwnSave
 from collectfasta.strategies.s3.parts import Multipart
-from collectfasta.strategies.s3.sdk import SdkTransport
+from collectfasta.strategies.s3.sdk import MOST, SdkTransport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -81,6 +81,11 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
             return f"s3: put_object ({self._fast.gave_up})"
         return f"s3: {self._choice or 'not opened'}"
 
+    def threads_for(self, files: int) -> int:
+        if self._choice is not None and self._choice.options is None:
+            return MOST
+        return super().threads_for(files)
+
     def log_details(self) -> dict[str, Any]:
         return {"bucket": str(self.storage.bucket_name), "transport": self.transport()}
 
@@ -125,6 +130,7 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
         except (*ERRORS, ValueError) as error:
             raise place.opening(error) from error
         self._sdk = SdkTransport(connection)
+        self._sdk.watch()
         self._multipart = Multipart(connection, self.flight, self._chunk)
         if self._choice is None:
             self._choice = choose(storage, connection)

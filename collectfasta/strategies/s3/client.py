@@ -101,10 +101,10 @@ def _wants_checksums(given: Mapping[str, Any], session: Any) -> bool:
 
 
 def _options(given: Mapping[str, Any], threads: int) -> dict[str, Any]:
-    """What the user has not decided. Adaptive retries pace requests as the store bears them."""
+    """What the user has not decided. (Adaptive retries nearly stop at a few stray 503s.)"""
     options: dict[str, Any] = {"max_pool_connections": max(10, threads + 4)}
     if "retries" not in given:
-        options["retries"] = {"mode": "adaptive", "total_max_attempts": ATTEMPTS}
+        options["retries"] = {"mode": "standard", "total_max_attempts": ATTEMPTS}
     if "connect_timeout" not in given:
         options["connect_timeout"] = CONNECT_SECONDS
     return options

@@ -61,6 +61,8 @@ _UNFIT_KEY = re.compile(r"(^|/)(\.{0,2}(/|$))|[\x00-\x1f\x7f]")
 """Keys that obstore refuses or alters: empty, ``.`` and ``..`` segments, control characters."""
 
 _STATUS = re.compile(r"inner: Status \{\s*status: (5\d\d|429|408)")
+_NOBODY = re.compile(r"ConnectionRefused|dns error")
+"""The SDK, too, could only wait for what is not there."""
 _FAILURE = re.compile(r"HttpError \{\s*kind: (\w+)")
 _TIMES = ((1, 180), (8, 480), (48, 2500))
 """Up to so many MiB, a request may take so many seconds: a minute, and what a link needs on which
@@ -174,7 +176,8 @@ class FastTransport:
     def page(self, prefix: str, after: str) -> tuple[list[Entry], bool] | None:
         """One page of a listing as :meth:`SdkTransport.page` gives it, of ``PAGE`` objects.
 
-        ``None`` where obstore cannot read the page, for example because of a foreign key.
+        ``None`` where obstore cannot read the page, for example because of a foreign key. Raises
+        ``DestinationError`` where nobody answers.
         A key that ends in ``/`` is shown without it.
         """
         folder = prefix.removesuffix("/")
@@ -189,7 +192,9 @@ class FastTransport:
                 self._looking, folder or None, offset=after or None, chunk_size=PAGE
             )
             found = next(iter(stream), [])
-        except (BaseError, FileNotFoundError, ValueError):
+        except (BaseError, FileNotFoundError, ValueError) as error:
+            if _NOBODY.search(str(error)):
+                raise _silent(self._sdk.connection.place) from error
             return None
         entries = [(meta["path"], meta["size"], plain(meta["e_tag"])) for meta in found]
         return entries, len(entries) >= PAGE
@@ -209,7 +214,7 @@ def _exhausted(error: Exception, name: str, place: Place) -> CollectfastaError |
     if failure is None:
         return None
     if failure[1] in {"Connect", "Timeout"}:
-        return DestinationError(f"The {place} cannot be used: it does not answer.")
+        return _silent(place)
     return UploadError(f"{name}: the storage cut the connection, again and again.", name=name)
 
 
@@ -248,3 +253,7 @@ def _fit_metadata(value: object) -> bool:
         _fit_value(key) and _fit_value(text) and key.lower() not in known
         for key, text in value.items()
     )
+
+
+def _silent(place: Place) -> DestinationError:
+    return DestinationError(f"The {place} cannot be used: it does not answer.")

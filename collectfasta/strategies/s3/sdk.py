@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from collectfasta.strategies.gate import Gate
 from collectfasta.strategies.s3.errors import ERRORS, status_of
 from collectfasta.strategies.s3.etags import plain
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from collectfasta.strategies.s3.client import Connection
+
+MOST = 32
+"""Requests in flight. The SDK keeps a core busy with fewer, and has a budget of retries that more
+would use up as soon as the store asks all of them to slow down."""
 
 Entry = tuple[str, int, str]
 """Key, size in bytes, ETag without quotes."""
@@ -25,13 +30,25 @@ class SdkTransport:
     """Requests for single objects and for pages, through a client that all threads share."""
 
     connection: Connection
+    gate: Gate = field(default_factory=lambda: Gate(MOST))
+
+    def watch(self) -> None:
+        """Hear of each answer that asks for fewer requests, those that are retried included."""
+        if self.connection.session is None:  # the user's own client, which is not ours to hook
+            return
+        self.connection.client.meta.events.register("needs-retry.s3", self._answered)
+
+    def _answered(self, response: Any, **_: Any) -> None:
+        if response is not None and response[0].status_code in {429, 503}:
+            self.gate.slow_down()
 
     def put(self, name: str, key: str, data: bytes, params: Mapping[str, Any]) -> str:
         """Write one object. The answer's ETag. Raises what :meth:`Place.file` makes of errors."""
         client, bucket = self.connection.client, self.connection.bucket
         try:
             # As a file, the body goes out in blocks: a socket's time-out covers one block then.
-            answer = client.put_object(Bucket=bucket, Key=key, Body=io.BytesIO(data), **params)
+            with self.gate:
+                answer = client.put_object(Bucket=bucket, Key=key, Body=io.BytesIO(data), **params)
         except ERRORS as error:
             raise self.connection.place.file(error, name) from error
         return plain(answer.get("ETag"))
