@@ -77,6 +77,11 @@ class Console:
         """What ``collect()`` returns. Raises ``CommandError`` that names every file that failed."""
         try:
             self.session.run()
+        except CollectfastaError as error:
+            failures = self.session.tally.failures
+            if not failures or self._command.settings.debug:
+                raise
+            raise CommandError(f"{error}\n{_failure(failures)}") from error
         finally:
             self._progress.close()
         self._report()
