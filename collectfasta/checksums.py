@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections import defaultdict
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from xxhash import xxh3_64_hexdigest, xxh3_64_intdigest, xxh3_128_hexdigest
@@ -16,9 +18,12 @@ from xxhash import xxh3_64_hexdigest, xxh3_64_intdigest, xxh3_128_hexdigest
 from collectfasta.items import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 PAGES = 256
+GROUP = 64
+"""Pages asked for at once."""
+
 PAGE_RECORDS = 4_000
 """More than these in one page, and the oldest of names that are no longer collected are dropped, so
 that a page stays far below memcached's 1 MB."""
@@ -47,6 +52,7 @@ class ChecksumCache:
         self._warn = warn
         self._debug = debug
         self._warned = False
+        self._down = False
         readable = re.sub(r"[^\w.-]", "_", prefix, flags=re.ASCII)[:40]
         self._key = f"{readable}:{VERSION}:{xxh3_128_hexdigest(f'{prefix}|{identity}'.encode())}"
         self.lasting = _lasts(alias)
@@ -59,12 +65,11 @@ class ChecksumCache:
         wanted: dict[int, list[str]] = defaultdict(list)
         for name in names:
             wanted[_page(name)].append(name)
-        pages = self._pages(wanted)
         return {
             name: record
-            for number, members in wanted.items()
-            if (page := pages.get(number))
-            for name in members
+            for numbers in self._groups(wanted)
+            for number, page in self._pages(numbers).items()
+            for name in wanted[number]
             if (record := _record(page.get(name))) is not None
         }
 
@@ -77,15 +82,28 @@ class ChecksumCache:
             changed[_page(name)][name] = record
         if not self.lasting or not changed:
             return
+        failed = sum(
+            self._set({n: changed[n] for n in numbers}) for numbers in self._groups(changed)
+        )
+        if failed:
+            self._complain(f"{failed} of {len(changed)} pages were not taken")
+
+    def _set(self, changed: Mapping[int, Mapping[str, Record | None]]) -> int:
+        """Write these pages; the number of those that were not taken."""
         current = self._pages(changed)
         values = {}
         for number, news in changed.items():
             page = _merged(current.get(number, {}), news)
             key = self._page_key(number)
             values[key] = _seal(key, json.dumps(page, ensure_ascii=True, separators=(",", ":")))
-        failed = self._ask(lambda cache: cache.set_many(values, timeout=None)) or []
-        if failed:
-            self._complain(f"{len(failed)} of {len(values)} pages were not taken")
+        return len(self._ask(lambda cache: cache.set_many(values, timeout=None)) or [])
+
+    def _groups(self, numbers: Iterable[int]) -> Iterator[list[int]]:
+        """A few pages at a time, so that never all are in memory; no more once the cache fails."""
+        self._down = False
+        rest = iter(numbers)
+        while not self._down and (group := list(islice(rest, GROUP))):
+            yield group
 
     def _page_key(self, number: int) -> str:
         return f"{self._key}:{number:02x}"
@@ -116,6 +134,7 @@ class ChecksumCache:
         except Exception as error:
             if self._debug:
                 raise
+            self._down = True
             self._complain(f"{type(error).__name__}: {_one_line(error)}")
             return None
 
@@ -171,7 +190,8 @@ def _unseal(key: str, value: object) -> Page | None:
 def _record(fields: object) -> Record | None:
     match fields:
         case [str(xxh3), str(etag), str(fingerprint)] if _DIGEST.fullmatch(xxh3):
-            return Record(bytes.fromhex(xxh3), etag, fingerprint)
+            # Few fingerprints are shared by many records.
+            return Record(bytes.fromhex(xxh3), etag, sys.intern(fingerprint))
     return None
 
 

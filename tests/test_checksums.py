@@ -211,6 +211,22 @@ def test_a_memcached_that_is_down_gives_one_warning() -> None:
 
 
 @override_settings(CACHES=DOWN)
+def test_a_memcached_that_is_down_is_not_asked_again_and_again() -> None:
+    """Pages are asked for by the group: after the first that fails, for no other."""
+    cache = Warned().cache()
+    asked: list[int] = []
+    ask = cache._ask
+
+    def count(question: Any) -> Any:
+        asked.append(1)
+        return ask(question)
+
+    cache._ask = count
+    assert cache.get(RECORDS) == {}
+    assert len(asked) == 1
+
+
+@override_settings(CACHES=DOWN)
 def test_debug_raises_what_the_cache_raises() -> None:
     """With its traceback."""
     with pytest.raises(ConnectionRefusedError):

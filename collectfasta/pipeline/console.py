@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 
 from collectfasta.exceptions import CollectfastaError, DestinationError
 from collectfasta.items import Action, Outcome, Reason
+from collectfasta.pipeline.garbage import collected_seldom
 from collectfasta.pipeline.progress import Totals, make_progress
 from collectfasta.pipeline.run import RunOptions
 from collectfasta.pipeline.session import Request, Session
@@ -76,7 +77,8 @@ class Console:
     def collect(self) -> Lists:
         """What ``collect()`` returns. Raises ``CommandError`` that names every file that failed."""
         try:
-            self.session.run()
+            with collected_seldom():
+                self.session.run()
         except CollectfastaError as error:
             failures = self.session.tally.failures
             if not failures or self._command.settings.debug:
