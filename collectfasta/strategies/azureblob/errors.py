@@ -54,7 +54,7 @@ def key_refused(error: Exception) -> bool:
 
     ``AuthorizationFailure`` can be either; only its message tells.
     """
-    if status(error) == 401 or code_of(error) in _REFUSED_KEY:
+    if code_of(error) in _REFUSED_KEY:
         return True
     if isinstance(error, azure.ClientAuthenticationError):
         return status(error) != 403
