@@ -54,9 +54,9 @@ class BundledFilesMixin:
 
     Their names stay, their content stays, and the manifest lists them. ``bundled_names`` is a
     regular expression that is searched for in the name; ``None`` turns it off. The default knows
-    hex digits, eight or more, digits and letters both, before the extension (webpack, esbuild,
-    Parcel). Vite's hashes are told from words by ``r"-[\w-]{8}\.\w+$"`` only if nothing else is in
-    the folder: ``r"^dist/assets/.*-[\w-]{8}\.\w+$"``.
+    eight hex digits or more, letters among them, before the extension (webpack, esbuild, Parcel).
+    Vite's eight characters look like words, so name its folder too, as in
+    ``r"^dist/assets/.*-[\w-]{8}\.\w+$"``.
     """
 
     bundled_names: ClassVar[str | re.Pattern[str] | None] = (

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import SuspiciousOperation
 
 from collectfasta.exceptions import SourceError
+from collectfasta.manifest.matching import Text
 from collectfasta.manifest.problems import not_utf8, reference_line
-from collectfasta.manifest.scan import may_match, reach
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable
 
     from collectfasta.items import SourceFile
+    from collectfasta.manifest.matching import Rule
     from collectfasta.manifest.problems import Line
     from collectfasta.manifest.rules import Rules
-    from collectfasta.manifest.scan import Rule, Scan
+    from collectfasta.manifest.scan import Scan
     from collectfasta.manifest.staged import Staged
 
 
@@ -48,8 +49,7 @@ class Rewriter:
             self._blame(name, error, [not_utf8(name, error)])
             return None
         for index, (entry, rule) in enumerate(self._rules.entries(self._rules.group(name))):
-            hit = scan.hits >> index & 1 if text is original else may_match(text, rule)
-            if hit:
+            if text is not original or scan.hits >> index & 1:
                 text = self._substituted(name, entry, rule, (original, text), hashed_files)
         return None if text == original else text.encode()
 
@@ -63,7 +63,10 @@ class Rewriter:
     ) -> str:
         """One pattern's work. As in Django, one that fails anywhere changes nothing."""
         original, text = texts
-        pattern, template, *ignored = entry
+        prepared = Text(text)
+        if text is not original and not prepared.holds(rule):
+            return text
+        _, template, *ignored = entry
         blocks = [self._overlay.get_ignored_blocks(text, regex) for regex in ignored]
         convert: Callable[[re.Match[str]], str] = self._overlay.url_converter(
             name, hashed_files, template, *blocks
@@ -79,8 +82,7 @@ class Rewriter:
                 lines.append(reference_line(name, original, match, error))
                 return match[0]
 
-        end = reach(text, rule)
-        changed: str = pattern.sub(guarded, text[:end]) + text[end:]
+        changed = prepared.substituted(rule, guarded)
         if not errors:
             return changed
         self._blame(name, errors[0], lines)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.staticfiles.storage import HashedFilesMixin
 from django.contrib.staticfiles.utils import matches_patterns
 
-from collectfasta.manifest.literals import ends_with_from, required
-from collectfasta.manifest.scan import Rule
+from collectfasta.manifest.literals import ends_with_from, required, start
+from collectfasta.manifest.matching import Rule
 
 if TYPE_CHECKING:
     import re
@@ -53,7 +53,7 @@ class Rules:
 
 def _rule(pattern: re.Pattern[str]) -> Rule:
     from_last = pattern.pattern in _djangos_own() and ends_with_from(pattern.pattern)
-    return Rule(pattern.pattern, pattern.flags, required(pattern), from_last)
+    return Rule(pattern.pattern, pattern.flags, required(pattern), start(pattern), from_last)
 
 
 @lru_cache(maxsize=1)

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectfasta.manifest import scan
-from collectfasta.manifest.literals import ends_with_from, required
+from collectfasta.manifest.literals import ends_with_from, required, start
+from collectfasta.manifest.matching import Rule, Text
 from collectfasta.manifest.overlay import in_ignored_block
 from collectfasta.manifest.rules import Rules
-from collectfasta.manifest.scan import Job, Rule, Scan, may_match, reach, scan_batch, scan_bytes
+from collectfasta.manifest.scan import Job, Scan, scan_batch, scan_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 def rule(pattern: str, flags: int = re.IGNORECASE, *, from_last: bool = False) -> Rule:
     compiled = re.compile(pattern, flags)
-    return Rule(pattern, compiled.flags, required(compiled), from_last)
+    return Rule(pattern, compiled.flags, required(compiled), start(compiled), from_last)
 
 
 def djangos_rules() -> list[Rule]:
@@ -62,6 +63,27 @@ def test_texts_that_a_pattern_cannot_match_without(
     assert list(required(re.compile(pattern, flags))) == expected
 
 
+@pytest.mark.parametrize(
+    ("pattern", "flags", "expected"),
+    [
+        ("abcd.", 0, (b"abcd", False)),
+        ("(?m)^(?P<x>abCd.)", re.IGNORECASE, (b"abcd", True)),
+        ("(?-i:abCd)", re.IGNORECASE, (b"abCd", False)),
+        ("\\bab", 0, None),
+        (".abcd", 0, None),
+        ("éabc", 0, None),
+        ("abc?d", 0, None),
+        ("(?<=x)abcd", 0, None),
+        ("abcd|efgh", 0, None),
+    ],
+)
+def test_text_that_a_pattern_begins_with(
+    pattern: str, flags: int, expected: tuple[bytes, bool] | None
+) -> None:
+    """Anchors and groups aside; nothing that is optional or one of several."""
+    assert start(re.compile(pattern, flags)) == expected
+
+
 def test_every_pattern_of_django_has_a_text_to_look_for() -> None:
     """Else the scan would be slow."""
     for one in djangos_rules():
@@ -76,6 +98,7 @@ def test_without_the_parser_every_pattern_is_tried(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("importlib.import_module", absent)
     assert required(re.compile("abcd")) == ()
+    assert start(re.compile("abcd")) is None
 
 
 def test_two_of_djangos_patterns_end_with_from() -> None:
@@ -106,11 +129,9 @@ def test_the_scan_finds_what_the_patterns_find(text: str) -> None:
         pattern = re.compile(one.pattern, one.flags)
         matches = list(pattern.finditer(text))
         assert bool(found.hits >> index & 1) == bool(matches)
-        assert may_match(text, one) or not matches
-        end = reach(text, one)
-        assert [match.span() for match in pattern.finditer(text[:end])] == [
-            match.span() for match in matches
-        ]
+        assert Text(text).holds(one) or not matches
+        assert list(map(repr, Text(text).matches(one))) == list(map(repr, matches))
+        assert Text(text).substituted(one, str) == pattern.sub(str, text)
         urls |= {match["url"] for match in matches}
     assert set(found.urls) == urls
 
