@@ -12,7 +12,7 @@ from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from collectfasta.exceptions import DestinationError
+from collectfasta.exceptions import CollectfastaError, DestinationError
 from collectfasta.items import Action, Digest
 from collectfasta.pipeline.compare import settle
 from collectfasta.pipeline.hashing import Hasher
@@ -229,9 +229,7 @@ class Run:
             return
         error = future.exception()
         if error is not None:
-            if not isinstance(error, DestinationError):
-                error.add_note(f"While {candidate.file.name!r} was published.")
-            self._crashes.append(error)
+            self._crashes.append(_told(error, candidate.file.name))
 
     def _wait(self, future: Future[None]) -> None:
         while not future.done():
@@ -259,3 +257,17 @@ class Run:
                 self._strategy.delete(names)
             self._tally.deleted += names
         self._tally.span("clear", start, len(stale))
+
+
+def _told(error: BaseException, name: str) -> BaseException:
+    """What to raise for ``error``, met while ``name`` was published."""
+    if isinstance(error, MemoryError):
+        short = CollectfastaError(
+            f"{name}: there is not enough memory to publish it. Set COLLECTFASTA_THREADS lower.",
+            name=name,
+        )
+        short.__cause__ = error
+        return short
+    if not isinstance(error, DestinationError):
+        error.add_note(f"While {name!r} was published.")
+    return error

@@ -26,6 +26,7 @@ FILES = {
     "js/e é.js": b"",
     "f.txt": b"plain",
 }
+DISK = "django.contrib.staticfiles.storage.StaticFilesStorage"
 DUMMY = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 
 
@@ -65,6 +66,24 @@ class Site:
         """The names of all uploads since the store last forgot, sorted."""
         puts = [entry for entry in self.store.log if entry.method == "PUT" and entry.key]
         return sorted(entry.key.removeprefix("static/") for entry in puts)
+
+
+def on_disk(source: Path, root: Path) -> dict[str, Any]:
+    """Settings of a project that collects to ``root``."""
+    return {
+        "STATICFILES_DIRS": [str(source)],
+        "STATIC_ROOT": str(root),
+        "STORAGES": support.static_storages(DISK),
+    }
+
+
+def tree_at(root: Path) -> dict[str, bytes]:
+    """Every file there, hidden and unfinished ones too."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
 
 
 @pytest.fixture
