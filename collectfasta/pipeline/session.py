@@ -18,7 +18,7 @@ from collectfasta.pipeline.lookups import present
 from collectfasta.pipeline.report import Tally
 from collectfasta.pipeline.run import Run, RunOptions
 from collectfasta.pipeline.workers import DaemonPool
-from collectfasta.strategies.choice import load_strategy, unwrap
+from collectfasta.strategies.choice import load_strategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,9 +63,9 @@ class Session:
 
         Files that have failed are in the tally. Any other exception is a bug, or an interrupt.
         """
-        storage = unwrap(self.request.storage)
         settings = self.request.settings
-        self.strategy = strategy = load_strategy(settings.strategy, storage)
+        self.strategy = strategy = load_strategy(settings.strategy, self.request.storage)
+        storage = strategy.remote_storage
         background = DaemonPool(2, "collectfasta-session")
         threads = settings.threads or strategy.threads_for(1 << 20)
         opening = background.submit(strategy.open, threads)

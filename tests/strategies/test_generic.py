@@ -44,7 +44,7 @@ def test_a_file_is_saved_and_replaced(tmp_path: Path, storage: type[Storage], si
         assert sent.xxh3 == digest(file).xxh3
         assert sent.wire == len(data)
         remote = head(strategy, "css/a.css")
-        assert remote.etag == sent.etag
+        assert sent.etag == ""  # the time may be that of another run's write
         assert strategy.same_bytes(file, digest(file), remote) is True
     folders, files = [], [""]
     if storage is not PlainStorage:
@@ -122,7 +122,7 @@ def test_a_time_in_whole_seconds_must_have_settled(tmp_path: Path, zone: dt.tzin
     storage = TimedStorage()
     strategy = GenericStrategy(storage)
     file = source(tmp_path, "a.css", b"a")
-    assert strategy.upload(file).etag
+    strategy.upload(file)
     now = dt.datetime.now(zone).replace(microsecond=0)
     storage.times["a.css"] = now
     assert head(strategy, "a.css").etag == ""
