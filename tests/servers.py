@@ -239,11 +239,18 @@ def azure_connection_string(server: Server) -> str:
     )
 
 
+_GCS = """
+import socketserver
+socketserver.TCPServer.request_queue_size = 512
+from gcp_storage_emulator.__main__ import main
+main()
+"""
+# It makes a connection of every request, and lets five of them wait: with 32 threads one is lost
+# now and then, and its client waits for a minute.
+
+
 def serve_gcs() -> contextlib.AbstractContextManager[Server]:
     """An emulator of Google Cloud Storage; reached through STORAGE_EMULATOR_HOST."""
-    binary = program("gcp-storage-emulator", hint="pip install gcp-storage-emulator")
-    return serve(
-        "gcp-storage-emulator",
-        lambda port: [binary, "start", f"--host={HOST}", f"--port={port}", "--in-memory", "-q"],
-        speaks_http,
-    )
+    program("gcp-storage-emulator", hint="pip install gcp-storage-emulator")
+    start = [sys.executable, "-c", _GCS, "start", f"--host={HOST}", "--in-memory", "-q"]
+    return serve("gcp-storage-emulator", lambda port: [*start, f"--port={port}"], speaks_http)
