@@ -119,6 +119,11 @@ def test_the_commands_own_stream_is_unwrapped(terminal: Terminal, enabled: bool)
     progress.update(HALF, TOTALS, 1.0)
     progress.close()
     assert ("uploaded" in terminal.getvalue()) is enabled
+    raw = Terminal()
+    progress = _progress(raw, enabled=enabled)
+    progress.update(HALF, TOTALS, 1.0)
+    progress.close()
+    assert terminal.getvalue() == raw.getvalue()
 
 
 @pytest.mark.parametrize(
