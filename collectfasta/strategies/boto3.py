@@ -196,7 +196,8 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
             for part in stream.parts(MIB):
                 for hasher in hashers:
                     hasher.update(part)
-        return True if value in {hasher.etag() for hasher in hashers} else None
+            edited = stream.xxh3 != digest.xxh3  # since it was hashed: it has no such hash any more
+        return True if value in {hasher.etag() for hasher in hashers} and not edited else None
 
     # -- write ----------------------------------------------------------------------------------
 

@@ -200,21 +200,22 @@ class GoogleCloudStrategy(ListedStrategy[GoogleCloudStorage]):
         if kind != "crc32c":
             return super().same_bytes(file, digest, remote)
         with self.flight.hold(min(file.size, self.large)):
-            return value in self._crcs(file, self.headers(file.name))
+            xxh3, crcs = self._crcs(file, self.headers(file.name))
+            # A file edited since it was hashed must not be remembered under that hash.
+            return value in crcs and xxh3 == digest.xxh3
 
-    def _crcs(self, file: SourceFile, headers: Headers) -> Iterator[str]:
-        """CRC-32C in hex of what would be stored, in either version of the gzip header."""
+    def _crcs(self, file: SourceFile, headers: Headers) -> tuple[bytes, Sequence[str]]:
+        """The xxh3_128 of the source bytes, and the CRC-32C in hex of what would be stored, in
+        either version of the gzip header."""
         body = self.body(file, headers)
         if body is not None:
-            yield f"{google_crc32c.value(body.data):08x}"
-            if headers.gzip:
-                yield f"{google_crc32c.value(other_gzip(body.data)):08x}"
-            return
+            stored = [body.data, *([other_gzip(body.data)] if headers.gzip else [])]
+            return body.xxh3, [f"{google_crc32c.value(data):08x}" for data in stored]
         crc = 0
         with self.stream(file, headers) as stream:
             for part in stream.parts(MIB):
                 crc = google_crc32c.extend(crc, part)
-        yield f"{crc:08x}"
+            return stream.xxh3, [f"{crc:08x}"]
 
     # -- writing --------------------------------------------------------------------------------
 
