@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from concurrent.futures import CancelledError
@@ -273,6 +274,24 @@ def test_when_told_to_stop_it_stops(found: Any) -> None:
         left = iter([False] * patience)
         with pytest.raises(CancelledError):
             kit.ours(kit.RemoteManifest(), found, stop=lambda left=left: next(left, True))
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_pool_of_its_own_is_closed_at_once_if_it_stops(
+    found: Any, monkeypatch: pytest.MonkeyPatch, stopped: bool
+) -> None:
+    """And when it is done otherwise."""
+    closed: list[bool] = []
+
+    class Watched(HashPool):
+        def close(self, *, at_once: bool = False) -> None:
+            closed.append(at_once)
+            super().close(at_once=at_once)
+
+    monkeypatch.setattr("collectfasta.manifest.scanning.HashPool", Watched)
+    with contextlib.suppress(CancelledError):
+        kit.ours(kit.RemoteManifest(), found, stop=lambda: stopped)
+    assert closed == [stopped]
 
 
 def test_many_batches_are_scanned_a_few_at_a_time(
