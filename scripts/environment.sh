@@ -66,6 +66,13 @@ need_memcached() {
     install_package memcached || missing+=("memcached (apt-get install memcached, or brew install memcached)")
 }
 
+npm_install() { # folder, packages: gives up where there is no network, rather than try for minutes
+    local folder=$1
+    mkdir -p "$folder"
+    npm install --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error \
+        --fetch-retries=1 --fetch-timeout=60000 "${@:2}"
+}
+
 need_npm() {
     command -v npm >/dev/null && return
     say "Installing npm"

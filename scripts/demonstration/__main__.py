@@ -134,6 +134,6 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("Stopped.")
+        sys.exit(130)
     except subprocess.CalledProcessError as failure:
         sys.exit(f"The command ended with status {failure.returncode}.")
