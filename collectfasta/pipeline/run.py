@@ -77,7 +77,7 @@ class Run:
             strategy,
             tally,
             dry_run=options.dry_run,
-            check_headers=options.verify_headers or cache.lasting,
+            check_headers=(options.verify_headers or cache.lasting or strategy.shows_headers),
             debug=options.debug,
         )
 

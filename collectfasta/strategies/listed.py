@@ -30,6 +30,8 @@ class ListedStrategy(NamedStrategy[S]):
     overwrite, and how expected and shown headers compare.
     """
 
+    shows_headers = True
+
     hooks: ClassVar[tuple[str, ...]]
     """Methods that must be the library's own, or else files are sent by the storage's ``save``."""
 

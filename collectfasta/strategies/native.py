@@ -32,6 +32,9 @@ class NativeStrategy(HashStrategy[S]):
     uses_records: ClassVar[bool] = True
     """Whether the checksum cache can spare work; a disk is compared byte by byte instead."""
 
+    shows_headers: ClassVar[bool] = False
+    """Whether what proves the bytes shows the headers too, so that they are always checked."""
+
     def __init__(self, remote_storage: S) -> None:
         super().__init__(self.wrap_storage(remote_storage))
 

@@ -315,3 +315,27 @@ def test_identities_never_coincide(cloud: Cloud) -> None:
     assert cloud.open("static").identity() == identities[1]
     assert cloud.kind in identities[0]
     assert "Key" not in "".join(identities)
+
+
+@pytest.mark.parametrize("header", ["max-age=1", ""])
+def test_headers_are_checked_without_a_lasting_cache(
+    cloud: Cloud, header: str, collect: Any, tree: Any
+) -> None:
+    """The listing shows them at no cost: the same bytes under other headers are sent again."""
+    folder = tree({"a.css": b"body {}"})
+
+    def run(parameters: dict[str, str]) -> Any:
+        settings = {
+            "STORAGES": cloud.place.storages("static", object_parameters=parameters),
+            "STATICFILES_DIRS": [str(folder)],
+            "STATICFILES_FINDERS": ["django.contrib.staticfiles.finders.FileSystemFinder"],
+            "CACHES": {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}},
+        }
+        return collect(settings=settings)
+
+    run({})
+    before = cloud.place.tokens()
+    result = run({"cache_control": header} if header else {})
+    assert cloud.place.headers("static/a.css").get("cache-control", "") == header
+    assert (cloud.place.tokens() == before) == (not header)
+    assert "headers not checked" not in result.output
