@@ -13,13 +13,16 @@ class SourceFile:
     ``path`` is the absolute local path its bytes are read from. Where post-processing has changed
     the bytes they are in ``data`` instead, and ``path`` names the file that they were made from.
     ``name`` is the storage's name for it: relative, with ``/``, without the storage's location.
-    ``size`` is in bytes.
+    ``size`` is in bytes. ``modified`` is the modification time when it was collected, in ns.
+    ``pinned``: the name was made from the content of that time, so it must not have changed since.
     """
 
     path: str
     name: str
     size: int
     data: bytes | None = None
+    modified: int = 0
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from django.test.utils import override_settings
 from storages.backends.azure_storage import AzureStorage
 from storages.backends.gcloud import GoogleCloudStorage
 
+from collectfasta.pipeline.session import Session
 from tests import support
 from tests.places import S3Bucket
 
@@ -262,6 +263,26 @@ def test_a_refused_upload_leaves_the_old_site_whole(site: Site, refused: str) ->
     site.store.faults.clear()
     assert site.collect().status == 0
     assert site.objects()["css/base.css"] == b"p{}"
+
+
+def test_a_file_edited_after_its_name_was_made_is_not_published_under_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hashed name stands for one content, for as long as anybody caches it."""
+    publish = Session._publish
+
+    def edit_first(self: Session, *args: Any, **kwargs: Any) -> None:
+        support.write_tree(site.source, {"img/back.png": b"edited in mid-run"})
+        publish(self, *args, **kwargs)
+
+    monkeypatch.setattr(Session, "_publish", edit_first)
+    result = site.collect()
+    assert result.status == 1
+    assert "back.png was changed" in result.stderr
+    assert "staticfiles.json" not in site.objects()
+    assert not [name for name in site.objects() if name.startswith("img/back.") and len(name) > 14]
+    monkeypatch.undo()
+    assert site.collect().status == 0
 
 
 def test_missing_references_are_all_named_and_nothing_is_published(site: Site) -> None:

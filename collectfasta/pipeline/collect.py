@@ -140,4 +140,4 @@ def _source(storage: Any, path: str, name: str, entry: os.DirEntry[str] | None) 
         raise SourceError(f"Cannot read {error.filename}: {error.strerror}.", name=name) from error
     if not stat.S_ISREG(status.st_mode):  # reading a pipe may never end, nor a device
         raise SourceError(f"{local} is no file. Remove it, or use --ignore.", name=name)
-    return SourceFile(local, name, status.st_size)
+    return SourceFile(local, name, status.st_size, modified=status.st_mtime_ns)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from collectfasta.exceptions import CollectfastaError, DestinationError
+from collectfasta.exceptions import CollectfastaError, DestinationError, UploadError
 from collectfasta.items import Action, Decision, Outcome, Reason, Record, RemoteObject, SourceFile
 from collectfasta.pipeline.compare import Facts, decide, skip, upload
 
@@ -114,7 +115,9 @@ class Publisher:
 
     def _upload(self, candidate: Candidate, decision: Decision) -> None:
         file = candidate.file
+        _check_pin(file)
         sent = self._strategy.upload(file)
+        _check_pin(file)
         if sent.etag:
             fingerprint = self._strategy.fingerprint(file.name)
             self.records[file.name] = Record(sent.xxh3, sent.etag, fingerprint)
@@ -128,6 +131,18 @@ class Publisher:
     def fail(self, file: SourceFile, error: str) -> None:
         """A file that could not even be read."""
         self._failed(Candidate(file, None, None, None), upload(Reason.UNPROVEN), error)
+
+
+def _check_pin(file: SourceFile) -> None:
+    """A hashed name is right for one content only. Raises ``UploadError`` if that has changed."""
+    if file.pinned and file.modified:
+        try:
+            same = os.stat(file.path).st_mtime_ns == file.modified
+        except OSError:
+            same = False
+        if not same:
+            message = f"{file.name}: {file.path} was changed after its name had been made from it."
+            raise UploadError(message, name=file.name)
 
 
 def _outcome(
