@@ -23,7 +23,7 @@ from collectfasta.checksums import ChecksumCache
 from collectfasta.pipeline.hashing import Hasher
 from collectfasta.pipeline.upload import Publisher
 from collectfasta.strategies import bodies, filesystem
-from collectfasta.strategies.disk import writing
+from collectfasta.strategies.disk import paths
 from tests import support
 from tests.faults.conftest import DISK, Site, tree_at
 from tests.places import S3Bucket
@@ -126,7 +126,7 @@ def place(
             settings,
             source / NAME,
             lambda: tree_at(root),
-            lambda: writing.etag_of(os.lstat(root / NAME)),
+            lambda: paths.etag_of(os.lstat(root / NAME)),
             loaded,
         )
     zipped = request.param == "s3 gzip"
