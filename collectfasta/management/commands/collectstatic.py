@@ -11,6 +11,7 @@ from django.contrib.staticfiles.management.commands import collectstatic
 from django.core.management.base import CommandError
 
 from collectfasta.exceptions import CollectfastaError
+from collectfasta.pipeline.memory import give_back_memory
 from collectfasta.settings import Settings
 
 
@@ -97,6 +98,7 @@ class Command(collectstatic.Command):
 
     def run_from_argv(self, argv: list[str]) -> None:
         """From a shell: Ctrl-C ends with status 130, SIGTERM with 143, neither with a traceback."""
+        give_back_memory()
         on_main = threading.current_thread() is threading.main_thread()
         kept = signal.signal(signal.SIGTERM, _terminate) if on_main else None
         try:
