@@ -128,7 +128,7 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
         try:
             connection = connect(storage, threads)
         except (*ERRORS, ValueError) as error:
-            raise place.opening(error) from error
+            raise place.opening(error) from None
         self._sdk = SdkTransport(connection)
         self._sdk.watch()
         self._multipart = Multipart(connection, self.flight, self._chunk)

@@ -139,7 +139,7 @@ class FastTransport:
         except (BaseError, FileNotFoundError) as error:
             exhausted = _exhausted(error, name, self._sdk.connection.place)
             if exhausted is not None:
-                raise exhausted from error
+                raise exhausted from None
             return self._second_opinion(name, key, data, params)
         return plain(answer["e_tag"])
 
@@ -194,7 +194,7 @@ class FastTransport:
             found = next(iter(stream), [])
         except (BaseError, FileNotFoundError, ValueError) as error:
             if _NOBODY.search(str(error)):
-                raise _silent(self._sdk.connection.place) from error
+                raise _silent(self._sdk.connection.place) from None
             return None
         entries = [(meta["path"], meta["size"], plain(meta["e_tag"])) for meta in found]
         return entries, len(entries) >= PAGE

@@ -79,7 +79,7 @@ class OwnSave:
         try:
             saved = self._storage.save(name, content)
         except ERRORS as error:
-            raise self._place.file(error, name) from error
+            raise self._place.file(error, name) from None
         except SuspiciousOperation as error:
             raise UploadError(f"{name}: the storage refuses the name.", name=name) from error
         if saved != name:  # it lies where its own get_available_name has put it

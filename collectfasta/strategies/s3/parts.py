@@ -92,7 +92,7 @@ class Multipart:
                 with self._lock:
                     self._open.pop(upload, None)
         except ERRORS as error:
-            raise self._connection.place.file(error, name) from error
+            raise self._connection.place.file(error, name) from None
         return plain(answer.get("ETag")), combined(digest for digest, _ in parts)
 
     def _weight(self, size: int) -> int:

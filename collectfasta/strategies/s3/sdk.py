@@ -50,7 +50,7 @@ class SdkTransport:
             with self.gate:
                 answer = client.put_object(Bucket=bucket, Key=key, Body=io.BytesIO(data), **params)
         except ERRORS as error:
-            raise self.connection.place.file(error, name) from error
+            raise self.connection.place.file(error, name) from None
         return plain(answer.get("ETag"))
 
     def head(self, key: str, extra: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -62,9 +62,9 @@ class SdkTransport:
         except ClientError as error:
             if status_of(error) in {403, 404}:
                 return None
-            raise place.listing(error) from error
+            raise place.listing(error) from None
         except ERRORS as error:
-            raise place.listing(error) from error
+            raise place.listing(error) from None
         return answer
 
     def page(self, prefix: str, after: str, limit: int) -> tuple[list[Entry], bool]:
@@ -76,7 +76,7 @@ class SdkTransport:
                 Bucket=place.bucket, Prefix=prefix, MaxKeys=limit, **start
             )
         except ERRORS as error:
-            raise place.listing(error) from error
+            raise place.listing(error) from None
         return _entries(answer), bool(answer.get("IsTruncated"))
 
     def pages(self, prefix: str) -> Iterator[list[Entry]]:
@@ -88,7 +88,7 @@ class SdkTransport:
             ):
                 yield _entries(answer)
         except ERRORS as error:
-            raise place.listing(error) from error
+            raise place.listing(error) from None
 
     def delete(self, keys: list[str]) -> list[str]:
         """Delete at most 1000 objects. What could not be deleted, each with the error's code."""
@@ -97,7 +97,7 @@ class SdkTransport:
         try:
             answer = client.delete_objects(Bucket=place.bucket, Delete=batch)
         except ERRORS as error:
-            raise place.deleting(error) from error
+            raise place.deleting(error) from None
         return [f"{entry['Key']} ({entry['Code']})" for entry in answer.get("Errors", ())]
 
 
