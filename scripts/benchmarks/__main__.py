@@ -8,6 +8,7 @@ environments of their own, made at first use; trees of unmodified packages are f
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -130,6 +131,9 @@ def _load(sources: Sequence[Path]) -> tuple[list[Record], list[Floor]]:
 
 
 def _run(chosen: argparse.Namespace) -> tuple[list[Record], list[Floor]]:
+    busy = os.getloadavg()[0]
+    if busy > (os.cpu_count() or 1) / 2:
+        print(f"The machine is busy (load {busy:.1f}): times will be too long.", file=sys.stderr)
     found: list[Record] = []
     floors: list[Floor] = []
     trees = [build(name, CACHE / "corpora") for name in chosen.corpus]

@@ -51,29 +51,37 @@ def draw(results: Sequence[Result], floors: Sequence[Floor], path: Path) -> None
     if not to_s3:
         raise BenchError("There is nothing to draw: no run to s3 succeeded.")
     mpl.rcParams["svg.hashsalt"] = "bench"  # the same picture from the same results
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.4), layout="constrained")
     _against_files(left, to_s3, floors)
     _against_latency(right, to_s3)
+    lines = dict(zip(*reversed(left.get_legend_handles_labels()), strict=True))
+    figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=4, fontsize=8)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
 
 def _against_files(axes: Any, results: Sequence[Result], floors: Sequence[Floor]) -> None:
-    latency = commonest([result.setting.latency for result in results])
-    chosen = [r for r in results if r.setting.latency == latency and not r.setting.bandwidth]
+    pace = commonest([_pace(result.setting) for result in results])
+    latency, bandwidth = pace
+    chosen = [result for result in results if _pace(result.setting) == pace]
     _lines(axes, chosen, lambda setting: setting.files)
-    fitting = [f for f in floors if f.setting.storage == "s3" and f.setting.latency == latency]
+    fitting = [f for f in floors if f.setting.storage == "s3" and _pace(f.setting) == pace]
     known = sorted({floor.setting.files: floor for floor in fitting}.items())
     for text, style, seconds in (
         ("floor: read and hash", ":", [floor.walk + floor.read for _, floor in known]),
         ("floor: walk", (0, (1, 4)), [floor.walk for _, floor in known]),
+        ("floor: bytes over the link", "-.", [floor.link for _, floor in known]),
     ):
-        if known:
+        if any(seconds):
             axes.plot([n for n, _ in known], seconds, ls=style, color="#888888", label=text)
     axes.set(xscale="log", yscale="log", xlabel="files", ylabel="seconds, whole command")
-    axes.set_title(f"to S3, {latency:g} ms a request", fontsize=10)
+    link = f", {bandwidth:g} Mbit/s" if bandwidth else ""
+    axes.set_title(f"to S3, {latency:g} ms a request{link}", fontsize=10)
     axes.grid(alpha=0.25, which="both")
-    axes.legend(fontsize=7)
+
+
+def _pace(setting: Setting) -> tuple[float, float]:
+    return setting.latency, setting.bandwidth
 
 
 def _against_latency(axes: Any, results: Sequence[Result]) -> None:
