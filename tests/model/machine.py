@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.test.utils import override_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.model import cache, oracle, runs
 from tests.model.worlds import LOCATION, Disk, Object, Setup, World
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 NAMES = ("a.css", "d/a.css", "d/c.txt", "b #%é.js", "d/deep/x.svg", "e.bin")
 names = st.sampled_from(NAMES)
 digits = st.integers(0, 9)
-kinds = st.sampled_from(("short", "short", "short", "refers", "large", "empty"))
+kinds = st.sampled_from(("short", "short", "refers", "large", "empty"))
 setups = st.builds(
     Setup, st.sampled_from(("", "max-age=60", "no-cache")), st.booleans(), st.booleans()
 )
@@ -72,6 +72,8 @@ class Machine(RuleBasedStateMachine):
         self.tree: oracle.Tree = {}
         self.setup = Setup()
         self.foreign = 0
+        self.changed = False
+        self.lazy = True
         self.past: dict[str, Any] | None = None
         self.sent_as = {self.setup}
         """The set-ups that records in the cache may be of."""
@@ -82,35 +84,51 @@ class Machine(RuleBasedStateMachine):
         self.world.close()
         self._temporary.cleanup()
 
+    @invariant()
+    def run_after_each_change(self) -> None:
+        if self.changed and not self.lazy:
+            self._checked([])
+
     # -- what happens to the source ---------------------------------------------------------------
 
-    @initialize(chosen=st.dictionaries(names, st.tuples(kinds, digits), min_size=2), setup=setups)
-    def begin(self, chosen: dict[str, tuple[str, int]], setup: Setup) -> None:
+    @initialize(
+        chosen=st.dictionaries(names, st.tuples(kinds, digits), min_size=2),
+        setup=setups,
+        lazy=st.booleans(),
+    )
+    def begin(self, chosen: dict[str, tuple[str, int]], setup: Setup, lazy: bool) -> None:
+        """``lazy``: several things may happen between two runs."""
+        self.lazy = lazy
         self.tree = {name: content(name, *how) for name, how in chosen.items()}
         self.world.put("other/foreign.txt", b"not ours", {"content-type": "text/plain"})
         self.configure(setup)
 
     @rule(name=names, kind=kinds, digit=digits)
     def edit(self, name: str, kind: str, digit: int) -> None:
+        self.changed = True
         self.tree[name] = content(name, kind, digit)
 
     @rule(name=names)
     def edit_keeping_the_size(self, name: str) -> None:
+        self.changed = True
         self.tree[name] = self.tree.get(name, b"/*9*/").translate(
             bytes.maketrans(b"0123456789", b"1234567890")
         )
 
     @rule(pick=picks)
     def remove(self, pick: int) -> None:
+        self.changed = True
         if len(self.tree) > 1:
             del self.tree[_picked(self.tree, pick)]
 
     @rule(pick=picks, to=names)
     def rename(self, pick: int, to: str) -> None:
+        self.changed = True
         self.tree[to] = self.tree.pop(_picked(self.tree, pick))
 
     @rule(setup=setups)
     def configure(self, setup: Setup) -> None:
+        self.changed = True
         world = self.world
         self.setup = Setup(
             setup.cache_control if world.has_headers else "",
@@ -123,11 +141,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def lose_the_cache(self) -> None:
+        self.changed = True
         cache.restore({})
         self.sent_as = {self.setup}
 
     @rule(damage=st.sampled_from(("drop", "cut", "flip", "type", "swap")), every=st.integers(1, 3))
     def damage_the_cache(self, damage: str, every: int) -> None:
+        self.changed = True
         found = list(cache.entries().values())
 
         def damaged(key: str, value: Any) -> Any:
@@ -153,6 +173,7 @@ class Machine(RuleBasedStateMachine):
     def set_the_cache_back(self) -> None:
         """A record may vouch for headers that were replaced since, where no ETag tells: the one
         thing that is documented not to be seen."""
+        self.changed = True
         if self.past is None:
             return
         if self.world.etag_shows_headers or self.sent_as == {self.setup}:
@@ -162,6 +183,7 @@ class Machine(RuleBasedStateMachine):
     def another_bucket_with_the_same_cache_and_their_values_swapped(
         self, same_source: bool
     ) -> None:
+        self.changed = True
         other = self.world_class(self.folder / "other") if self._make("other") else self.world
         before = set(cache.entries())
         try:
@@ -185,6 +207,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(pick=picks, same_size=st.booleans())
     def somebody_overwrites(self, pick: int, same_size: bool) -> None:
+        self.changed = True
         if not (ours := self._ours()):
             return
         key = _picked(ours, pick)
@@ -197,11 +220,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(pick=picks)
     def somebody_deletes(self, pick: int) -> None:
+        self.changed = True
         if ours := self._ours():
             self.world.delete(_picked(ours, pick))
 
     @rule(pick=picks)
     def the_source_takes_what_somebody_wrote(self, pick: int) -> None:
+        self.changed = True
         objects = self.world.objects()
         theirs = [key for key in self._ours() if b"foreign" in objects[key][0]]
         names_of = [key.removeprefix(f"{LOCATION}/") for key in theirs]
@@ -244,7 +269,7 @@ class Machine(RuleBasedStateMachine):
         finally:
             cache.KeptCache.down = False
         if result.status == 0:
-            assert result.stderr.count("Warning: ") == 1, result.stderr
+            assert result.stderr.count("Warning: ") <= 1, result.stderr
 
     @rule(name=names, kind=st.sampled_from(("throttle", "cut")))
     def run_with_uploads_that_succeed_the_second_time(self, name: str, kind: str) -> None:
@@ -307,6 +332,7 @@ class Machine(RuleBasedStateMachine):
         return result
 
     def _checked(self, args: list[str]) -> Result:
+        self.changed = False
         before = self.world.objects()
         result = self._run_in(self.world, self.tree, args)
         expected = oracle.published(self.tree, manifest=self.setup.manifest)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from collectfasta.strategies.disk import writing
+from collectfasta.strategies.s3 import client
 from scripts.benchmarks.bucket import StoredObject
 from scripts.benchmarks.faults import Kind
 from scripts.benchmarks.store import Store
@@ -24,7 +25,7 @@ from tests.model import cache, finder, oracle
 from tests.support import static_storages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 LOCATION = "static"
@@ -175,8 +176,18 @@ class S3(World):
     opaque: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        self._clients: dict[str, Any] = {}
+        self._build = client._build
+        client._build = self._kept_client
         self.store.start()
         self.store.opaque_etags = self.opaque
+
+    def _kept_client(self, storage: Any, session: Any, options: Mapping[str, Any]) -> Any:
+        """Making one takes longer than all else that a small run does."""
+        key = f"{storage.endpoint_url} {sorted(options.items())}"
+        if key not in self._clients:
+            self._clients[key] = self._build(storage, session, options)
+        return self._clients[key]
 
     def storages(self, setup: Setup) -> dict[str, Any]:
         kind = "S3ManifestStaticStorage" if setup.manifest else "S3StaticStorage"
@@ -232,6 +243,7 @@ class S3(World):
         }
 
     def close(self) -> None:
+        client._build = self._build
         self.store.stop()
 
 
