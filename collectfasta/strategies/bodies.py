@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Compress = Callable[[BinaryIO], BinaryIO]
 
 CHUNK = 1024 * 1024
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+"""Opening a pipe must not wait for a writer; on a file the last one means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def read_source(file: SourceFile, limit: int) -> bytes | None:
     if file.data is not None:
         return file.data if len(file.data) < limit else None
     try:
-        descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(file.path, _FLAGS)
         try:
             size = _regular(file, descriptor).st_size
             if size >= limit:
@@ -157,16 +159,16 @@ class Stream:
             self.size = len(self.file.data)
             return io.BytesIO(self.file.data)
         try:
-            raw = open(self.file.path, "rb", buffering=0)  # noqa: SIM115 - closed by __exit__
+            descriptor = os.open(self.file.path, _FLAGS)
         except OSError as error:
             raise unreadable(self.file, error) from error
         try:
-            self._before = _regular(self.file, raw.fileno())
+            self._before = _regular(self.file, descriptor)
         except BaseException:
-            raw.close()
+            os.close(descriptor)
             raise
         self.size = self._before.st_size
-        return raw
+        return os.fdopen(descriptor, "rb", buffering=0)
 
     def __enter__(self) -> Self:
         return self

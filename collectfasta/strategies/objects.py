@@ -93,8 +93,13 @@ class ObjectStrategy(NativeStrategy[S]):
 
     def _find_prefix(self) -> str:
         """What stands before every name: ``location/``, or nothing."""
-        probe = "x"
-        return self.normalise(probe).removesuffix(probe)
+        storage: Any = self.remote_storage
+        probe = "0"  # which no rule about letters changes
+        key = self.normalise(probe)
+        if key.endswith(probe):
+            return key.removesuffix(probe)
+        location = str(storage.location).strip("/")
+        return f"{location}/" if location else ""
 
     def key(self, name: str) -> str:
         """The object's full key. Raises ``SourceError`` for a name that leaves the location."""

@@ -34,6 +34,9 @@ ENOUGH = 3
 STORES = 32
 """Each set of x-amz headers needs a store, and each store has connections of its own."""
 
+SHAPES = 10_000
+"""Sets of parameters that are remembered as obstore takes them."""
+
 _ATTRIBUTES = {
     "ContentType": "Content-Type",
     "ContentEncoding": "Content-Encoding",
@@ -44,7 +47,6 @@ _ATTRIBUTES = {
 }
 _HEADERS = {
     "ACL": "x-amz-acl",
-    "BucketKeyEnabled": "x-amz-server-side-encryption-bucket-key-enabled",
     "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
     "GrantFullControl": "x-amz-grant-full-control",
     "GrantRead": "x-amz-grant-read",
@@ -64,9 +66,9 @@ _STATUS = re.compile(r"inner: Status \{\s*status: (5\d\d|429|408)")
 _NOBODY = re.compile(r"ConnectionRefused|dns error")
 """The SDK, too, could only wait for what is not there."""
 _FAILURE = re.compile(r"HttpError \{\s*kind: (\w+)")
-_TIMES = ((1, 180), (8, 480), (48, 2500))
-"""Up to so many MiB, a request may take so many seconds: a minute, and what a link needs on which
-the bytes that may be in flight move at 20 KB/s for each body."""
+_TIMES = ((1, 180), (8, 480), (48, 2600))
+"""Up to so many MiB, a request may take so many seconds: a minute at least, and 20 KB/s for each of
+the bodies that share the link."""
 
 Headers = tuple[tuple[str, str], ...]
 Shape = tuple[dict[str, str], Headers]
@@ -167,7 +169,7 @@ class FastTransport:
             return self._shapes[fingerprint]
         except KeyError:
             shape = shape_of(params)
-            if len(self._shapes) < 10_000:
+            if len(self._shapes) < SHAPES:
                 self._shapes[fingerprint] = shape
             return shape
 
@@ -229,8 +231,8 @@ def shape_of(params: Mapping[str, Any]) -> Shape | None:
             attributes.update(value)
         elif name in _ATTRIBUTES and _fit_value(value):
             attributes[_ATTRIBUTES[name]] = value
-        elif name in _HEADERS and (_fit_value(value) or isinstance(value, bool)):
-            headers[_HEADERS[name]] = str(value).lower() if isinstance(value, bool) else value
+        elif name in _HEADERS and _fit_value(value):
+            headers[_HEADERS[name]] = value
         else:
             return None
     return attributes, tuple(sorted(headers.items()))

@@ -26,9 +26,8 @@ def same(params: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
         return False
     if any(name in params and params[name] != head.get(name) for name in WHERE_SENT):
         return False
-    if params.get("StorageClass", "STANDARD") != head.get("StorageClass", "STANDARD") and (
-        "StorageClass" in params
-    ):
+    standard = "STANDARD"  # which no HEAD mentions
+    if params.get("StorageClass") not in (None, head.get("StorageClass", standard)):
         return False
     if "Expires" in params and str(params["Expires"]) != head.get("ExpiresString"):
         return False

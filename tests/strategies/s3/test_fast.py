@@ -1,0 +1,169 @@
+"""obstore: what it may carry, and what its errors mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from collectfasta.exceptions import DestinationError, UploadError
+from collectfasta.strategies.s3 import fast as module
+from collectfasta.strategies.s3.fast import STORES, shape_of
+from scripts.benchmarks.faults import Kind
+from tests.strategies.s3.kit import MIB, kept, opened, source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scripts.benchmarks.store import Store
+
+
+def test_parameters_become_attributes_and_headers() -> None:
+    """Metadata under its own names, the rest as S3 calls it."""
+    assert shape_of(
+        {
+            "ContentType": "text/css",
+            "CacheControl": "max-age=1",
+            "Metadata": {"owner": "web"},
+            "ACL": "private",
+            "Tagging": "a=b",
+        }
+    ) == (
+        {"Content-Type": "text/css", "Cache-Control": "max-age=1", "owner": "web"},
+        (("x-amz-acl", "private"), ("x-amz-tagging", "a=b")),
+    )
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"Expires": "Sun, 01 Jan 2040 00:00:00 GMT"},
+        {"ChecksumAlgorithm": "SHA256"},
+        {"SSECustomerKey": "k"},
+        {"ContentType": 3},
+        {"ContentType": "text/ü"},
+        {"ContentType": " text/css"},
+        {"ContentDisposition": ""},
+        {"ContentDisposition": "a\nb"},
+        {"ACL": True},
+        {"Metadata": {"ü": "x"}},
+        {"Metadata": {"content-type": "x"}},
+        {"Metadata": {"a": 1}},
+        {"Metadata": ["a"]},
+    ],
+)
+def test_what_it_cannot_carry_is_left_to_the_sdk(params: dict[str, Any]) -> None:
+    """Which sends it, or says what is wrong with it."""
+    assert shape_of(params) is None
+
+
+def test_the_sdk_carries_what_it_cannot(store: Store) -> None:
+    """In the middle of a run that otherwise goes the fast way."""
+
+    class Mixed:
+        def get_object_parameters(self, name: str) -> dict[str, str]:
+            odd = {"Expires": "Sun, 01 Jan 2040 00:00:00 GMT"}
+            return odd if name == "odd.css" else {}
+
+    strategy = opened(store, Mixed)
+    for name in ("a.css", "odd.css", "b.css"):
+        strategy.upload(source(name))
+    assert kept(store, "odd.css")["expires"] == "Sun, 01 Jan 2040 00:00:00 GMT"
+    assert "expires" not in kept(store, "a.css")
+    assert strategy.transport() == "s3: obstore"
+
+
+@pytest.mark.parametrize("key", ["a//b", "./a", "a/../b", "a/.", "tab\there"])
+def test_keys_that_it_would_alter_are_left_to_the_sdk(store: Store, key: str) -> None:
+    """Or refuse."""
+    strategy = opened(store)
+    assert strategy._fast is not None
+    strategy._fast.put(key, key, b"x", {"ContentType": "text/css"}, "print")
+    assert list(store.objects) == [key]
+
+
+def test_more_sets_of_headers_than_stores_are_left_to_the_sdk(store: Store) -> None:
+    """Each store has connections of its own."""
+
+    class Tagged:
+        def get_object_parameters(self, name: str) -> dict[str, str]:
+            return {"Tagging": f"name={name.partition('.')[0]}"}
+
+    strategy = opened(store, Tagged)
+    for number in range(STORES + 3):
+        strategy.upload(source(f"{number}.css"))
+    assert strategy._fast is not None
+    assert len(strategy._fast._stores) == STORES
+    for number in range(STORES + 3):
+        assert kept(store, f"{number}.css")["x-amz-tagging"] == f"name={number}"
+
+
+def test_shapes_are_not_kept_without_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run with headers of each file's own must not grow with it."""
+    monkeypatch.setattr(module, "SHAPES", 2)
+    strategy = opened(store)
+    assert strategy._fast is not None
+    for number in range(4):
+        strategy._fast.put("a", "a", b"", {"CacheControl": f"max-age={number}"}, f"{number}")
+    assert len(strategy._fast._shapes) == 2
+    assert kept(store, "a")["cache-control"] == "max-age=3"
+
+
+def impatient(strategy: Any, seconds: float = 0.3) -> None:
+    """Stores that give up after two retries."""
+    make = strategy._fast._options.store
+
+    class Options:
+        def store(self, _: float, headers: Any, retries: int) -> Any:
+            return make(seconds, headers, min(retries, 2))
+
+    strategy._fast._options = Options()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind", "line"),
+    [
+        (lambda store: store.fail("PutObject", status=503), UploadError,
+         r"^a\.css: the storage answered 503, again and again\.$"),
+        (lambda store: store.fail("PutObject", status=500), UploadError, "answered 500"),
+        (lambda store: store.strike(Kind.RESET, "PutObject"), UploadError,
+         r"^a\.css: the storage cut the connection, again and again\.$"),
+        (lambda store: store.strike(Kind.TRUNCATE, "PutObject"), UploadError, "cut the conn"),
+        (lambda store: store.hang("PutObject"), DestinationError, r"it does not answer\.$"),
+        (lambda store: store.stop(), DestinationError, r"it does not answer\.$"),
+    ],
+    ids=["503", "500", "reset", "truncated", "hung", "dead"],
+)  # fmt: skip
+def test_what_was_retried_in_vain_is_told(
+    store: Store, trouble: Callable[[Store], Any], kind: type[Exception], line: str
+) -> None:
+    """One file, or all of them; the SDK is not asked to try it all again."""
+    strategy = opened(store)
+    impatient(strategy)
+    trouble(store)
+    with pytest.raises(kind, match=line) as failure:
+        strategy.upload(source("a.css"))
+    assert "secret" not in str(failure.value)
+    assert store.counts["PutObject"] <= 3
+
+
+def test_a_body_of_any_size_has_a_time_out_that_a_slow_link_can_meet(store: Store) -> None:
+    """Longer for larger ones; each class of sizes shares a store."""
+    strategy = opened(store)
+    fast = strategy._fast
+    assert fast is not None
+    seen: list[tuple[float, int]] = []
+    make = fast._options.store
+
+    class Options:
+        def store(self, seconds: float, headers: Any, retries: int) -> Any:
+            seen.append((seconds, retries))
+            return make(seconds, headers, retries)
+
+    fast._options = Options()  # type: ignore[assignment]  # stands in for it
+    for size in (1, MIB, MIB + 1, 8 * MIB, 9 * MIB, 48 * MIB, 60 * MIB):
+        fast._store(size, ())
+    assert len(seen) == 3
+    for (seconds, _), mib in zip(seen, (1, 8, 48), strict=True):
+        assert seconds >= 60 + mib * MIB / 20_000
+    assert all(retries >= 100 for _, retries in seen)
