@@ -25,6 +25,7 @@ from collectfasta.strategies.s3.listing import Listing
 from collectfasta.strategies.s3.own import OwnSave
 from collectfasta.strategies.s3.parts import Multipart
 from collectfasta.strategies.s3.sdk import MOST, SdkTransport
+from collectfasta.strategies.s3.shapes import shows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -178,7 +179,12 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
         return answer is not None and shown.same(self.headers(file.name).params, answer)
 
     def _head(self, name: str) -> dict[str, Any] | None:
-        return self._sdk.head(self.key(name), self._reading(self.headers(name).params))
+        key, params = self.key(name), self.headers(name).params
+        if self._fast is not None and shows(params):
+            found = self._fast.head(key)
+            if found is not None:
+                return found or None
+        return self._sdk.head(key, self._reading(params))
 
     def _reading(self, params: Mapping[str, Any]) -> dict[str, Any]:
         return {part: params[part] for part in _READING if part in params}

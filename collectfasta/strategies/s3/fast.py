@@ -14,11 +14,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError
 from obstore.store import S3Store
 
 from collectfasta.exceptions import CollectfastaError, DestinationError, UploadError
 from collectfasta.strategies.s3.etags import plain
+from collectfasta.strategies.s3.shapes import Headers, Shape, as_head, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,28 +38,6 @@ STORES = 32
 SHAPES = 10_000
 """Sets of parameters that are remembered as obstore takes them."""
 
-_ATTRIBUTES = {
-    "ContentType": "Content-Type",
-    "ContentEncoding": "Content-Encoding",
-    "ContentDisposition": "Content-Disposition",
-    "ContentLanguage": "Content-Language",
-    "CacheControl": "Cache-Control",
-    "StorageClass": "Storage-Class",
-}
-_HEADERS = {
-    "ACL": "x-amz-acl",
-    "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
-    "GrantFullControl": "x-amz-grant-full-control",
-    "GrantRead": "x-amz-grant-read",
-    "GrantReadACP": "x-amz-grant-read-acp",
-    "GrantWriteACP": "x-amz-grant-write-acp",
-    "RequestPayer": "x-amz-request-payer",
-    "SSEKMSEncryptionContext": "x-amz-server-side-encryption-context",
-    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
-    "ServerSideEncryption": "x-amz-server-side-encryption",
-    "Tagging": "x-amz-tagging",
-    "WebsiteRedirectLocation": "x-amz-website-redirect-location",
-}
 _UNFIT_KEY = re.compile(r"(^|/)(\.{0,2}(/|$))|[\x00-\x1f\x7f]")
 """Keys that obstore refuses or alters: empty, ``.`` and ``..`` segments, control characters."""
 
@@ -69,10 +48,6 @@ _FAILURE = re.compile(r"HttpError \{\s*kind: (\w+)")
 _TIMES = ((1, 180), (8, 480), (48, 2600))
 """Up to so many MiB, a request may take so many seconds: a minute at least, and 20 KB/s for each of
 the bodies that share the link."""
-
-Headers = tuple[tuple[str, str], ...]
-Shape = tuple[dict[str, str], Headers]
-"""obstore's attributes, and the headers that they cannot carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +150,19 @@ class FastTransport:
 
     # -- look ---------------------------------------------------------------------------------
 
+    def head(self, key: str) -> dict[str, Any] | None:
+        """As HeadObject answers, as far as ``shapes.shows`` says; empty if there is no such object
+        or it may not be looked at; ``None`` where the SDK must be asked."""
+        if self.gave_up or _UNFIT_KEY.search(key):
+            return None
+        try:
+            found = obstore.get(self._looking, key, options={"head": True})
+        except (FileNotFoundError, PermissionDeniedError):
+            return {}
+        except (BaseError, ValueError):
+            return None
+        return as_head(found)
+
     def page(self, prefix: str, after: str) -> tuple[list[Entry], bool] | None:
         """One page of a listing as :meth:`SdkTransport.page` gives it, of ``PAGE`` objects.
 
@@ -218,43 +206,6 @@ def _exhausted(error: Exception, name: str, place: Place) -> CollectfastaError |
     if failure[1] in {"Connect", "Timeout"}:
         return _silent(place)
     return UploadError(f"{name}: the storage cut the connection, again and again.", name=name)
-
-
-def shape_of(params: Mapping[str, Any]) -> Shape | None:
-    """PutObject's parameters as obstore sends them; ``None`` if it cannot."""
-    attributes: dict[str, str] = {}
-    headers: dict[str, str] = {}
-    for name, value in params.items():
-        if name == "Metadata":
-            if not _fit_metadata(value):
-                return None
-            attributes.update(value)
-        elif name in _ATTRIBUTES and _fit_value(value):
-            attributes[_ATTRIBUTES[name]] = value
-        elif name in _HEADERS and _fit_value(value):
-            headers[_HEADERS[name]] = value
-        else:
-            return None
-    return attributes, tuple(sorted(headers.items()))
-
-
-def _fit_value(value: object) -> bool:
-    """A header that botocore sends just as it is: text without anything to encode or trim."""
-    return (
-        isinstance(value, str)
-        and value.isascii()
-        and value.isprintable()
-        and value == value.strip()
-        and bool(value)
-    )
-
-
-def _fit_metadata(value: object) -> bool:
-    known = {name.lower() for name in _ATTRIBUTES.values()}
-    return isinstance(value, dict) and all(
-        _fit_value(key) and _fit_value(text) and key.lower() not in known
-        for key, text in value.items()
-    )
 
 
 def _silent(place: Place) -> DestinationError:

@@ -8,7 +8,8 @@ import pytest
 
 from collectfasta.exceptions import DestinationError, UploadError
 from collectfasta.strategies.s3 import fast as module
-from collectfasta.strategies.s3.fast import STORES, shape_of
+from collectfasta.strategies.s3.fast import STORES
+from collectfasta.strategies.s3.shapes import shape_of, shows
 from scripts.benchmarks.faults import Kind
 from tests.strategies.s3.kit import MIB, kept, opened, source
 
@@ -167,3 +168,52 @@ def test_a_body_of_any_size_has_a_time_out_that_a_slow_link_can_meet(store: Stor
     for (seconds, _), mib in zip(seen, (1, 8, 48), strict=True):
         assert seconds >= 60 + mib * MIB / 20_000
     assert all(retries >= 100 for _, retries in seen)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"ContentType": "text/css"},
+        {"ContentType": "text/css", "ContentEncoding": "gzip", "CacheControl": "max-age=1"},
+        {"ContentDisposition": "inline", "ContentLanguage": "en", "Metadata": {"A-b": "c"}},
+        {"ACL": "private", "Tagging": "a=b"},
+    ],
+)
+def test_a_look_at_one_object_shows_what_the_sdks_does(
+    store: Store, params: dict[str, Any]
+) -> None:
+    """As far as anything of it is compared."""
+    strategy = opened(store)
+    assert strategy._fast is not None
+    strategy._sdk.put("a b/ü.css", "a b/ü.css", b"abc", params)
+    assert shows(params)
+    ours, theirs = strategy._fast.head("a b/ü.css"), strategy._sdk.head("a b/ü.css", {})
+    assert ours is not None
+    assert theirs is not None
+    compared = [name for name in theirs if name.startswith(("Content", "Cache", "ETag", "Meta"))]
+    assert {name: ours.get(name) for name in compared} == {n: theirs[n] for n in compared}
+
+
+def test_what_its_look_does_not_show_is_asked_of_the_sdk(store: Store) -> None:
+    """Storage class, encryption; and whatever it fails at."""
+    assert not shows({"StorageClass": "STANDARD_IA"})
+    assert not shows({"ServerSideEncryption": "AES256"})
+    strategy = opened(store, object_parameters={"StorageClass": "STANDARD_IA"})
+    strategy.upload(source("a.css"))
+    assert strategy.same_headers(source("a.css")) is True
+    assert strategy._fast is not None
+    assert strategy._fast.head("a//b") is None
+    rule = store.fail("HeadObject", status=400)
+    assert strategy._fast.head("a.css") is None
+    assert rule.struck == 1
+    store.faults.clear()
+    store.fail("HeadObject", status=403)
+    assert strategy._fast.head("a.css") == {}
+    strategy._fast.gave_up = "so"
+    assert strategy._fast.head("a.css") is None
+
+
+def test_absence_takes_one_request(store: Store) -> None:
+    """Where listing is forbidden, every new file is looked at so."""
+    assert opened(store).head("a.css") is None
+    assert store.counts == {"HeadObject": 1}
