@@ -46,12 +46,14 @@ if TYPE_CHECKING:
 _FOREIGN = ("COLLECTFASTA_", "AWS_", "GS_", "AZURE_", "GOOGLE_", "STORAGE_EMULATOR")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _REQUIRE = "COLLECTFASTA_REQUIRE_SERVERS"
+_FOR_TESTS = (_REQUIRE, "COLLECTFASTA_MODEL_")
 
 
 def _own_environment() -> None:
     """The caller's settings, keys and proxies must not reach a test."""
     for name in list(os.environ):
-        if (name.startswith(_FOREIGN) and name != _REQUIRE) or name.lower() in _PROXIES:
+        foreign = name.startswith(_FOREIGN) and not name.startswith(_FOR_TESTS)
+        if foreign or name.lower() in _PROXIES:
             del os.environ[name]
     os.environ.update(
         AWS_ACCESS_KEY_ID=servers.S3_KEY,
