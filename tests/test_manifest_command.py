@@ -388,3 +388,16 @@ def test_whitenoise_goes_on_working(
     again = run_command(folder)
     assert again.status == 0
     assert set(files_in(tmp_path / "root")) == set(files)
+
+
+def test_headers_of_a_manifest_that_says_the_same_are_sent_when_they_change(site: Site) -> None:
+    """Its bytes are those that were live, so that it is written for its headers only."""
+    site.collect()
+    old = site.objects()["staticfiles.json"]
+    options = site.settings["STORAGES"]["staticfiles"]["OPTIONS"]
+    options["object_parameters"] = {"CacheControl": "no-cache"}
+    site.collect()
+    assert "staticfiles.json" in site.written()
+    assert site.objects()["staticfiles.json"] == old
+    site.collect()
+    assert site.written() == []

@@ -39,10 +39,8 @@ class Processed:
     plain: list[SourceFile]
     """The collected files, as they were given, but for those that the above replace."""
     manifest: list[tuple[Any | None, SourceFile]]
-    """The manifest, with the storage it belongs to where that is another. Empty if it says the same
-    as the one that is live."""
-    unchanged: list[str]
-    """Names on this storage that are right as they are, so that ``--clear`` must spare them."""
+    """The manifest, with the storage it belongs to where that is another. If the live one says the
+    same, these are its very bytes: nothing is written, unless its headers are to change."""
     post_processed: list[tuple[str, str]]
     """Each file's name and hashed name."""
     commit: Callable[[], None]
@@ -103,15 +101,14 @@ class _Processing:
         ):
             self._one_pass = self._overlay._one_pass = self._prepared()
         pairs = self._consumed(self._their_results() if own else self._results())
-        manifest, unchanged = self._manifest()
-        kept = {file.name for storage, file in manifest if storage is None}.union(unchanged)
+        manifest = self._manifest()
+        kept = {file.name for storage, file in manifest if storage is None}
         space = self._space
         gone = kept | space.removed | space.written.keys()
         return Processed(
             hashed=list(space.written.values()),
             plain=[file for name, file in space.found.items() if name not in gone],
             manifest=manifest,
-            unchanged=unchanged,
             post_processed=pairs,
             commit=self._copy.commit,
             close=close,
@@ -177,28 +174,28 @@ class _Processing:
             return []
         return self._one_pass.lines + [cycle_line(names) for names in self._one_pass.cycles]
 
-    def _manifest(self) -> tuple[list[tuple[Any | None, SourceFile]], list[str]]:
-        """What to write of it, and the names that are to stay as they are."""
+    def _manifest(self) -> list[tuple[Any | None, SourceFile]]:
+        """What is to be there of it."""
         if not isinstance(self._overlay, ManifestFilesMixin):
-            return [], []
+            return []
         elsewhere, name = self._copy.elsewhere, self._overlay.manifest_name
         if elsewhere is not None:
             real = self._storage.manifest_storage
-            caught = [
-                SourceFile("", key, len(data), data) for key, data in elsewhere.caught.items()
-            ]
-            return [(real, file) for file in caught if not _is_live(real, file)], []
+            return [(real, _as_live(real, key, data)) for key, data in elsewhere.caught.items()]
         written = self._space.written.pop(name, None)
         if written is None:
-            return [], []
+            return []
         with as_file(written) as content:
             data: bytes = content.read()
-        file = SourceFile("", name, len(data), data)
-        return ([], [name]) if _is_live(self._storage, file) else ([(None, file)], [])
+        return [(None, _as_live(self._storage, name, data))]
 
 
-def _is_live(storage: Any, file: SourceFile) -> bool:
-    return same_manifest(live_manifest(storage, file.name), file.data or b"")
+def _as_live(storage: Any, name: str, data: bytes) -> SourceFile:
+    """``data``, or what is live if that says the same."""
+    live = live_manifest(storage, name)
+    if live is not None and same_manifest(live, data):
+        data = live
+    return SourceFile("", name, len(data), data)
 
 
 def _hashes_are_md5(storage: Any) -> bool:

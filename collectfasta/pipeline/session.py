@@ -110,7 +110,7 @@ class Session:
             self.post_processed = processed.post_processed
             own = [file for place, file in processed.manifest if place is None]
             phases = [phase for phase in (processed.hashed, processed.plain, own) if phase]
-            self._publish(strategy, phases, processed.unchanged, opened)
+            self._publish(strategy, phases, (), opened)
             for place, file in processed.manifest:
                 if place is not None and not self.tally.failures:
                     other = load_strategy(None, place)
