@@ -107,6 +107,12 @@ def test_the_transport_is_told_with_its_reason(
     assert strategy.log_details() == {"bucket": "static", "transport": strategy.transport()}
 
 
+def test_options_that_obstore_refuses_are_left_to_the_sdk(store: Store) -> None:
+    """Such as a proxy's address that it cannot read; an older version may know fewer."""
+    strategy = opened(store, proxies={"http": "http://[proxy"})
+    assert strategy.transport() == "s3: put_object (obstore refuses its options: GenericError)"
+
+
 def test_the_sdk_is_given_fewer_threads(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than 32 only wait for the interpreter."""
     assert opened(store).threads_for(10_000) == 128

@@ -38,6 +38,9 @@ STORES = 32
 SHAPES = 10_000
 """Sets of parameters that are remembered as obstore takes them."""
 
+REFUSALS = (BaseError, ValueError, TypeError)
+"""What is raised for options that this version does not know, or cannot read."""
+
 _UNFIT_KEY = re.compile(r"(^|/)(\.{0,2}(/|$))|[\x00-\x1f\x7f]")
 """Keys that obstore refuses or alters: empty, ``.`` and ``..`` segments, control characters."""
 
