@@ -50,6 +50,7 @@ class Server:
     name: str
     port: int
     process: subprocess.Popen[bytes]
+    guard: subprocess.Popen[bytes] | None = None
     folder: Path | None = None
     """Where it keeps what it serves, if that is on disk."""
 
@@ -63,6 +64,7 @@ class Server:
 
     def end(self) -> None:
         """Ask it to end, insist after five seconds."""
+        self._dismiss_guard()
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -71,8 +73,16 @@ class Server:
                 self.kill()
 
     def kill(self) -> None:
+        self._dismiss_guard()
         self.process.kill()
         self.process.wait()
+
+    def _dismiss_guard(self) -> None:
+        """First: once the server is gone its number may be somebody else's."""
+        if self.guard is not None:
+            self.guard.kill()
+            self.guard.communicate()
+            self.guard = None
 
 
 def free_port() -> int:
@@ -118,7 +128,7 @@ def _start(
                 env=env,
                 start_new_session=True,  # a Ctrl-C on the terminal is ours to hand on, not theirs
             )
-            server = Server(name, port, process)
+            server = Server(name, port, process, _guard(process.pid))
             try:
                 _wait(server, ready, log)
             except _Failed as failed:
@@ -130,6 +140,17 @@ def _start(
             else:
                 return server
     raise RuntimeError(f"{name} did not start: {problem}")
+
+
+def _guard(pid: int) -> subprocess.Popen[bytes]:
+    """A process that ends ``pid`` when this one is gone, even if it is killed: its pipe closes."""
+    return subprocess.Popen(
+        ["/bin/sh", "-c", 'read -r _; kill "$1"', "sh", str(pid)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def _wait(server: Server, ready: Callable[[int], bool], log: IO[bytes]) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,6 +53,28 @@ def test_a_server_is_gone_when_its_block_ends() -> None:
         assert servers.speaks_memcached(server.port)
     assert server.process.poll() is not None
     assert not servers.speaks_memcached(server.port)
+
+
+def test_a_server_does_not_outlive_a_process_that_is_killed() -> None:
+    """Not even one that has no time to end anything."""
+    code = (
+        "import os, tests.servers\n"
+        "with tests.servers.serve_memcached() as server:\n"
+        "    print(server.port, flush=True)\n"
+        "    os._exit(1)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=support.ROOT,
+        capture_output=True,
+        timeout=100,
+        check=False,
+    )
+    port = int(done.stdout)
+    deadline = time.monotonic() + 30
+    while servers.speaks_memcached(port) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not servers.speaks_memcached(port)
 
 
 def test_a_server_that_cannot_start_is_an_error_that_says_why() -> None:
