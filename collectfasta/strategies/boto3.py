@@ -144,8 +144,10 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
         choice = choose(self.storage, connection)
         if choice.options is None:
             return choice, None
-        from collectfasta.strategies.s3.fast import REFUSALS, FastTransport
-
+        try:
+            from collectfasta.strategies.s3.fast import REFUSALS, FastTransport
+        except ImportError:
+            return Choice("put_object", "obstore cannot be imported"), None
         try:
             return choice, FastTransport(choice.options, self._sdk)
         except REFUSALS as error:

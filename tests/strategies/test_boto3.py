@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -111,6 +112,14 @@ def test_options_that_obstore_refuses_are_left_to_the_sdk(store: Store) -> None:
     """Such as a proxy's address that it cannot read; an older version may know fewer."""
     strategy = opened(store, proxies={"http": "http://[proxy"})
     assert strategy.transport() == "s3: put_object (obstore refuses its options: GenericError)"
+
+
+def test_an_obstore_that_does_not_load_is_left_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Built for another system, for example."""
+    monkeypatch.setitem(sys.modules, "collectfasta.strategies.s3.fast", None)
+    assert opened(store).transport() == "s3: put_object (obstore cannot be imported)"
 
 
 def test_the_sdk_is_given_fewer_threads(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
