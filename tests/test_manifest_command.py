@@ -107,7 +107,7 @@ class Site:
         self.store = store
         self.source = source
         bucket = S3Bucket(store.url, store.name)
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "STATICFILES_DIRS": [str(source)],
             "CACHES": caches,
             "STORAGES": bucket.storages("static", backend=S3_MANIFEST),
