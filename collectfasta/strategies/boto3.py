@@ -144,16 +144,13 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
         choice = choose(self.storage, connection)
         if choice.options is None:
             return choice, None
-        try:
-            from collectfasta.strategies.s3.fast import REFUSALS, FastTransport
-        except ImportError:
-            return Choice("put_object", "obstore cannot be imported"), None
+        from collectfasta.strategies.s3.fast import REFUSALS, FastTransport
+
         try:
             return choice, FastTransport(choice.options, self._sdk)
         except REFUSALS as error:
-            return Choice(
-                "put_object", f"obstore refuses its options: {type(error).__name__}"
-            ), None
+            why = f"obstore refuses its options: {type(error).__name__}"
+            return Choice("put_object", why), None
 
     def interrupt(self) -> None:
         if self._opened is not None:

@@ -81,6 +81,8 @@ def choose(storage: Any, connection: Connection) -> Choice:
         return Choice("put_object", "obstore is not installed")
     try:
         options = _options(storage, connection)
+    except ImportError:
+        return Choice("put_object", "obstore cannot be imported")
     except NoRoute as error:
         return Choice("put_object", str(error))
     except ERRORS as error:  # the first real request will say it in full
