@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 MAX_KEY = 1024
 """Bytes."""
-BATCH = 1000
-"""Objects that one request deletes."""
 
 _ENCRYPTION = ("ServerSideEncryption", "SSEKMSKeyId")
 _READING = ("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5", "RequestPayer")
@@ -50,6 +48,7 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
 
     kind: ClassVar[str] = "s3"
     library: ClassVar[type] = S3Storage
+    batch: ClassVar[int] = 1000
     header_hooks: ClassVar[tuple[str, ...]] = ("get_object_parameters", "_get_write_parameters")
 
     def __init__(self, remote_storage: S3Storage) -> None:
@@ -258,17 +257,8 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
         answer = self._sdk.head(key, self._reading(self.storage.object_parameters))
         return etags.plain(answer.get("ETag")) if answer else ""
 
-    def delete(self, names: Sequence[str]) -> None:
-        odd = {name: key for key, name in self._odd.items()}
-        keys = [odd.get(name) or self.prefix + name for name in names]
-        failed = [
-            problem
-            for first in range(0, len(keys), BATCH)
-            for problem in self._sdk.delete(keys[first : first + BATCH])
-        ]
-        if failed:
-            more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
-            raise DestinationError(f"Could not delete {', '.join(failed[:5])}{more}.")
+    def delete_batch(self, keys: Sequence[str]) -> Sequence[str]:
+        return self._sdk.delete([*keys])
 
 
 class Boto3ManifestMemoryStrategy(Boto3Strategy):

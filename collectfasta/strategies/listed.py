@@ -5,15 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from collectfasta.exceptions import DestinationError
 from collectfasta.items import Sent
 from collectfasta.strategies.naming import NamedStrategy
 from collectfasta.strategies.objects import MIB
 from collectfasta.strategies.ownsave import OwnSave
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from collectfasta.items import RemoteObject, SourceFile
     from collectfasta.strategies.bodies import Body
     from collectfasta.strategies.objects import Headers
@@ -99,22 +96,3 @@ class ListedStrategy(NamedStrategy[S]):
             for _ in stream.parts(MIB):
                 pass
             return stream.xxh3
-
-    # -- delete ---------------------------------------------------------------------------------
-
-    @abstractmethod
-    def delete_batch(self, keys: Sequence[str]) -> Sequence[str]:
-        """Delete at most :attr:`batch` objects. The keys that could not be, with the reason."""
-
-    batch: ClassVar[int]
-
-    def delete(self, names: Sequence[str]) -> None:
-        keys = [self.prefix + name for name in names]
-        failed = [
-            problem
-            for first in range(0, len(keys), self.batch)
-            for problem in self.delete_batch(keys[first : first + self.batch])
-        ]
-        if failed:
-            more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
-            raise DestinationError(f"Could not delete {', '.join(failed[:5])}{more}.")

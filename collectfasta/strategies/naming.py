@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from collectfasta.exceptions import CollectfastaError, SourceError
+from collectfasta.exceptions import CollectfastaError, DestinationError, SourceError
 from collectfasta.strategies.objects import ObjectStrategy
 
 if TYPE_CHECKING:
@@ -72,3 +72,24 @@ class NamedStrategy(ObjectStrategy[S]):
         """The name that we were given for ``key``, where it is not simply what follows the
         location."""
         return self._odd.get(key) or super().name_of(key)
+
+    # -- delete -------------------------------------------------------------------------------
+
+    batch: ClassVar[int]
+    """Objects that one request deletes."""
+
+    @abstractmethod
+    def delete_batch(self, keys: Sequence[str]) -> Sequence[str]:
+        """Delete at most :attr:`batch` objects. The keys that could not be, with the reason."""
+
+    def delete(self, names: Sequence[str]) -> None:
+        odd = {name: key for key, name in self._odd.items()}
+        keys = [odd.get(name) or self.prefix + name for name in names]
+        failed = [
+            problem
+            for first in range(0, len(keys), self.batch)
+            for problem in self.delete_batch(keys[first : first + self.batch])
+        ]
+        if failed:
+            more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
+            raise DestinationError(f"Could not delete {', '.join(failed[:5])}{more}.")
