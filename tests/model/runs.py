@@ -43,13 +43,14 @@ def run(folder: Path, settings: dict[str, Any], *args: str) -> support.Result:
 
 def run_stopped(folder: Path, settings: dict[str, Any], stop: Stop, *args: str) -> bool:
     """Whether it was stopped; it may have ended before."""
+    others = set(threading.enumerate())
     with _stopping(stop):
         try:
             run(folder, settings, *args)
         except KeyboardInterrupt:
             return True
         finally:
-            quiet()
+            quiet(others)
     return False
 
 
@@ -80,10 +81,10 @@ def run_both(folders: list[Path]) -> list[support.Result]:
     return results
 
 
-def quiet() -> None:
-    """Return when no thread of ours is at work any more."""
+def quiet(others: set[threading.Thread]) -> None:
+    """Return when no thread of ours is at work any more; ``others`` were there before."""
     end = time.monotonic() + PATIENCE
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - others:
         if thread.name.startswith("collectfasta-"):
             thread.join(max(0.0, end - time.monotonic()))
             assert not thread.is_alive(), thread.name

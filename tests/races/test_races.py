@@ -235,6 +235,7 @@ def test_while_it_is_read_for_the_upload(
     place: Place, once: Callable[..., None], change: Callable[[Path], None]
 ) -> None:
     """If its size is another by then, it is not sent; else it is recorded as it was read."""
+    (place.path.parent.parent / "b.js").unlink()  # so that the first call is about our file
     once(bodies, "_read_all", change, after=False)
     result = place.collect()
     if change is not edit:
