@@ -57,6 +57,7 @@ class HashPool:
         self._lock = threading.Lock()
         self._broken = False
         self._closed = False
+        self._given_up: Executor | None = None
         self.processes = min(cpus(), MAX_PROCESSES)
         wanted = self.processes > 1 and (files > MANY_FILES or size > MANY_BYTES)
         self._executor: Executor = self._start() if wanted else DaemonPool(1, "collectfasta-hash")
@@ -108,13 +109,15 @@ class HashPool:
             if self._broken:
                 return
             self._broken = True
-            old, self._executor = self._executor, DaemonPool(1, "collectfasta-hash")
-        old.shutdown(wait=False, cancel_futures=False)
+            # Not shut down here: on 3.13 whoever tells us of a broken pool holds its lock.
+            self._given_up, self._executor = self._executor, DaemonPool(1, "collectfasta-hash")
         self._warn(f"Hashing goes on without worker processes ({why}).")
 
     def close(self, *, at_once: bool = False) -> None:
         """End the workers: when they are done, or ``at_once``."""
         self._closed = True
+        if self._given_up is not None:
+            self._given_up.shutdown(wait=False, cancel_futures=True)
         if at_once:
             processes = dict(getattr(self._executor, "_processes", None) or {})
             self._executor.shutdown(wait=False, cancel_futures=True)

@@ -75,6 +75,7 @@ class Store(Troubles):
         self.most_in_flight = 0
         self._connections: set[Connection] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._over: asyncio.Event
         self._thread: threading.Thread | None = None
 
     @property
@@ -187,10 +188,11 @@ class Store(Troubles):
     def _run(self, ready: threading.Event) -> None:
         async def serve() -> None:
             self._loop = asyncio.get_running_loop()
+            over = self._over = asyncio.Event()
             server = await self.listen()
             ready.set()
-            with contextlib.suppress(asyncio.CancelledError):
-                await server.serve_forever()
+            await over.wait()
+            server.close()  # from Python 3.12 on, waiting for it would wait for all connections
             for connection in list(self._connections):
                 connection.transport.abort()
 
@@ -201,7 +203,7 @@ class Store(Troubles):
         loop, thread = self._loop, self._thread
         self._loop = self._thread = None
         if loop is not None and thread is not None:
-            loop.call_soon_threadsafe(_cancel_all, loop)
+            loop.call_soon_threadsafe(self._over.set)
             thread.join(30)
 
     def __enter__(self) -> Self:
@@ -211,11 +213,6 @@ class Store(Troubles):
     def __exit__(self, *exc: object) -> None:
         """End it."""
         self.stop()
-
-
-def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
-    for task in asyncio.all_tasks(loop):
-        task.cancel()
 
 
 def _damage(request: Request) -> None:
