@@ -8,6 +8,7 @@ whatever ``AZURE_OVERWRITE_FILES`` says.
 
 from __future__ import annotations
 
+import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -32,7 +33,7 @@ from collectfasta.strategies.objects import MIB, Headers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from collectfasta.items import RemoteObject, SourceFile
+    from collectfasta.items import RemoteObject, Sent, SourceFile
     from collectfasta.strategies.bodies import Body, Stream
     from collectfasta.strategies.ownsave import OwnSave
 
@@ -41,6 +42,14 @@ SINGLE = 64 * MIB
 
 SEGMENTS = 254
 """Path segments that a blob's name may have."""
+
+
+TRIES = 5
+"""Times that a large file is sent while other runs write it as well."""
+
+
+class BlocksLostError(UploadError):
+    """The blocks of an upload have gone before they could be made a blob."""
 
 
 class AzureBlobStrategy(ListedStrategy[AzureStorage]):
@@ -191,18 +200,39 @@ class AzureBlobStrategy(ListedStrategy[AzureStorage]):
     def put_stream(self, name: str, stream: Stream, headers: Headers) -> str:
         """Blocks, one after the other: other files fill the other threads. Blocks of an upload that
         fails belong to no blob, and Azure drops them after a week."""
-        key = self.key(name)
-        size = min(max(self._container.block, -(-stream.size // BLOCKS)), self.flight.bound)
         try:
-            with self.flight.hold(size):
-                blocks = [
-                    self._container.put_block(key, number, part)
-                    for number, part in enumerate(stream.parts(size))
-                ]
-            answer = self._container.commit(key, blocks, headers.params, stream.md5)
+            with self.flight.hold(self._block_size(stream)):
+                blocks = self._put_blocks(self.key(name), stream)
+            answer = self._container.commit(self.key(name), blocks, headers.params, stream.md5)
         except ERRORS as error:
+            if code_of(error) == "InvalidBlockList":
+                raise BlocksLostError(
+                    f"{name}: somebody else writes it as well.", name=name
+                ) from None
             raise self._translate.upload(error, name) from None
         return str(answer["etag"]).strip('"')
+
+    def _block_size(self, stream: Stream) -> int:
+        return min(max(self._container.block, -(-stream.size // BLOCKS)), self.flight.bound)
+
+    def _put_blocks(self, key: str, stream: Stream) -> Sequence[str]:
+        """Their ids, which no other run can have: blocks of both would end up in one blob."""
+        upload = uuid.uuid4().hex[:30]
+        blocks = []
+        for number, part in enumerate(stream.parts(self._block_size(stream))):
+            blocks.append(f"{upload}{number:08}")
+            self._container.put_block(key, blocks[-1], part)
+        return blocks
+
+    def upload(self, file: SourceFile) -> Sent:
+        """Whoever writes a blob discards all blocks that wait for it, another run's as well: that
+        one begins again."""
+        for _ in range(TRIES - 1):
+            try:
+                return super().upload(file)
+            except BlocksLostError:
+                continue
+        return super().upload(file)
 
     def _written(self, file: SourceFile, own: OwnSave) -> bytes:
         try:

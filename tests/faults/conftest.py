@@ -104,7 +104,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """One retry instead of dozens, and a second or two instead of minutes."""
     build, options = fast.Options.store, client._options
 
-    def soon(self: fast.Options, seconds: float, headers: fast.Headers, retries: int) -> Any:
+    def soon(self: fast.Options, seconds: float, headers: Any, retries: int) -> Any:
         return build(self, min(seconds, 1.0), headers, min(retries, 1))
 
     def few(given: Any, threads: int) -> dict[str, Any]:

@@ -336,7 +336,7 @@ def test_a_block_that_is_refused_fails_the_file_alone(haste: None) -> None:
     """The blob that was there before is not touched: no list of blocks is sent."""
 
     def answer(request: Request) -> Answer:
-        return refusal(500, "InternalError") if "blockid=MDAwMDAwMDE" in request.path else block
+        return refusal(500, "InternalError") if "MDAwMDAwMDE" in request.path else block
 
     block = Answer(201, b"", {"ETag": '"0x5"'})
     with serve(answer) as service:

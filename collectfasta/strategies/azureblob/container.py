@@ -88,12 +88,11 @@ class Container:
             content_settings=_settings(params, md5),
         )
 
-    def put_block(self, key: str, number: int, data: bytes) -> str:
-        """One block of a large blob, its MD5 checked by the service; the block's id."""
-        block = f"{number:08}"  # all as long as each other, as the service wants them
+    def put_block(self, key: str, block: str, data: bytes) -> None:
+        """One block of a large blob, its MD5 checked by the service. All ids of a blob's blocks
+        must be of one length."""
         client = self._client.get_blob_client(key)
         client.stage_block(block, data, length=len(data), validate_content=True)
-        return block
 
     def commit(
         self, key: str, blocks: Sequence[str], params: Mapping[str, Any], md5: bytes
