@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 import threading
 import time
 import traceback
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PATIENCE = 60.0
+PATIENCE = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,10 @@ def quiet(others: set[threading.Thread]) -> None:
     for thread in set(threading.enumerate()) - others:
         if thread.name.startswith("collectfasta-"):
             thread.join(max(0.0, end - time.monotonic()))
-            assert not thread.is_alive(), thread.name
+            if thread.is_alive():
+                frame = sys._current_frames().get(thread.ident or 0)
+                where = "".join(traceback.format_stack(frame)) if frame is not None else ""
+                raise AssertionError(f"{thread.name} is still at work:\n{where}")
 
 
 @contextlib.contextmanager

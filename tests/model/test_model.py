@@ -12,7 +12,7 @@ import pytest
 from hypothesis.internal.conjecture.engine import ConjectureRunner
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.model import worlds
+from tests.model import cloud_worlds, worlds
 from tests.model.machine import Machine
 
 SEED = "COLLECTFASTA_MODEL_SEED"
@@ -68,3 +68,15 @@ def test_a_bucket_on_s3_holds_what_was_collected(part: int) -> None:
 def test_a_bucket_with_sse_kms_holds_what_was_collected(part: int) -> None:
     """Its ETags are nothing but random: only records prove anything."""
     explore(worlds.OpaqueS3, part, 10)
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_a_bucket_on_google_holds_what_was_collected(part: int) -> None:
+    """Every write moves the generation, and the listing shows headers."""
+    explore(cloud_worlds.Google, part, 20)
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_a_container_on_azure_holds_what_was_collected(part: int) -> None:
+    """Every write moves the ETag, and the listing shows headers; nothing is gzipped."""
+    explore(cloud_worlds.Azure, part, 20)
