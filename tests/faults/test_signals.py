@@ -235,7 +235,9 @@ def test_what_was_sent_before_is_remembered(
     remembering.store.faults.clear()
     remembering.store.forget()
     assert remembering.collect().status == 0
-    assert remembering.sent() == ["css/b.css", "css/c.css"]
+    sent = remembering.sent()
+    assert {"css/b.css", "css/c.css"} <= set(sent)
+    assert len(sent) < 6  # what was stored, but whose answer had not arrived, is sent again
 
 
 CALLER = """
@@ -313,7 +315,12 @@ def test_a_disk_keeps_nothing_unfinished(
 
 
 SLOW_WRITES = """
-import time
+import os, time
 from collectfasta.strategies.disk import writing
-writing._write_all = lambda descriptor, data: time.sleep(0.01)
+def write(descriptor, data):
+    if len(data) < writing.CHUNK:
+        os.write(descriptor, data)
+    else:
+        time.sleep(0.01)
+writing._write_all = write
 """
