@@ -237,6 +237,8 @@ class Azure(Cloud):
         if request.method == "HEAD":
             return Answer(200, blob.body, headers)
         size = len(blob.body)
+        if "x-ms-range" not in request.headers:
+            return Answer(200, blob.body, headers)
         if not size:
             return self.refusal(416)
         return Answer(206, blob.body, {**headers, "Content-Range": f"bytes 0-{size - 1}/{size}"})
