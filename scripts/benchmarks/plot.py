@@ -75,6 +75,7 @@ def _against_files(axes: Any, results: Sequence[Result], floors: Sequence[Floor]
         if any(seconds):
             axes.plot([n for n, _ in known], seconds, ls=style, color="#888888", label=text)
     axes.set(xscale="log", yscale="log", xlabel="files", ylabel="seconds, whole command")
+    axes.xaxis.set_minor_formatter("")  # or the labels of one decade run into each other
     link = f", {bandwidth:g} Mbit/s" if bandwidth else ""
     axes.set_title(f"to S3, {latency:g} ms a request{link}", fontsize=10)
     axes.grid(alpha=0.25, which="both")
