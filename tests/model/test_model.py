@@ -30,7 +30,12 @@ def explore(world: type[worlds.World], part: int, sequences: int) -> None:
     chosen = random.SystemRandom().randrange(2**32) if given == "random" else int(given)
     sequences = int(os.environ.get(SEQUENCES) or sequences)
     sys.stdout.write(f"{SEED}={chosen} {SEQUENCES}={sequences}\n")
-    machine: Any = hypothesis.seed(chosen)(type(world.__name__, (Machine,), {"world_class": world}))
+    explore_with(world, chosen, sequences)
+
+
+def explore_with(world: type[worlds.World], seed: int, sequences: int) -> None:
+    """Raises whatever the first sequence raises that fails, which it tells."""
+    machine: Any = hypothesis.seed(seed)(type(world.__name__, (Machine,), {"world_class": world}))
     settings = hypothesis.settings(
         max_examples=sequences,
         stateful_step_count=STEPS,
