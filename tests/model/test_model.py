@@ -15,6 +15,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model import cloud_worlds, worlds
 from tests.model.machine import Machine
 
+pytestmark = pytest.mark.timeout(600)
+"""Seconds: on a machine that has other work a part may take minutes; what hangs still ends."""
+
 SEED = "COLLECTFASTA_MODEL_SEED"
 SEQUENCES = "COLLECTFASTA_MODEL_SEQUENCES"
 STEPS = 10
