@@ -231,6 +231,6 @@ def type_suffix(name: str) -> str:
     if ":" in name:
         return name
     stem, suffix = posixpath.splitext(name)
-    if suffix.lower() in mimetypes.encodings_map:
+    if suffix in mimetypes.encodings_map or suffix.lower() in mimetypes.encodings_map:
         return posixpath.splitext(stem)[1] + suffix
     return suffix
