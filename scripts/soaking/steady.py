@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import tempfile
@@ -16,10 +17,9 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-WARM = 100
-"""Runs until the caches of Python, Django and the libraries are full, and memory is as scattered as
-it gets: botocore's clients are large and full of cycles."""
-ROOM = 12 << 20
+WARM = 50
+"""Runs until the caches of Python, Django and the libraries are full."""
+ROOM = 8 << 20
 """Bytes that memory may grow by: an allocator is no accountant."""
 
 
@@ -37,8 +37,15 @@ class Use:
 
 
 def use() -> Use:
-    """This process's, now. Needs ``/proc``."""
+    """This process's, now. Needs ``/proc``.
+
+    Under ``scripts/soak`` Python leaves memory to the system's allocator, and what that holds in
+    reserve is given back: else pages that one block in a thousand keeps would look like a leak.
+    """
     gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     descriptors = len(os.listdir("/proc/self/fd"))
     return Use(pages * os.sysconf("SC_PAGE_SIZE"), descriptors, threading.active_count())
