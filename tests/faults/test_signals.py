@@ -166,7 +166,7 @@ def huge_site(site: Site) -> None:
     """Two files of 100 GB, all holes, and objects that they must be compared with."""
     for name in ("huge1.bin", "huge2.bin"):
         with (site.source / name).open("wb") as file:
-            file.truncate(4 << 30)
+            file.truncate(512 << 20)
         site.store.objects[f"static/{name}"] = StoredObject(b"old", "e", {}, 0.0)
 
 
@@ -301,7 +301,7 @@ def test_no_manifest_is_published_by_a_run_that_was_stopped(
 def test_a_disk_keeps_nothing_unfinished(
     project: Callable[..., Path], tree: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """A file of 4 GB is being copied, slowly: its unfinished copy is removed, the old one stays."""
+    """A large file is being copied, slowly: its unfinished copy is removed, the old one stays."""
     source = tree({"a.css": b"a"})
     root = support.write_tree(tmp_path / "root", {"huge.bin": b"old"})
     with (source / "huge.bin").open("wb") as file:
