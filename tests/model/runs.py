@@ -87,6 +87,8 @@ def quiet(others: set[threading.Thread]) -> None:
     end = time.monotonic() + PATIENCE
     for thread in set(threading.enumerate()) - others:
         if thread.name.startswith("collectfasta-"):
+            while thread.ident is None and time.monotonic() < end:  # it is only just being started
+                time.sleep(0.001)
             thread.join(max(0.0, end - time.monotonic()))
             if thread.is_alive():
                 frame = sys._current_frames().get(thread.ident or 0)
