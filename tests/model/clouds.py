@@ -168,7 +168,12 @@ class Google(Cloud):
 
     def _upload(self, request: Request, query: dict[str, str]) -> Answer:
         if request.method == "PUT":
-            return self._finish(self._uploads.pop(query["upload_id"]), request.body)
+            if "bytes */" in request.headers.get("content-range", ""):
+                return Answer(308)  # how far have we come? Nowhere.
+            answer = self._finish(self._uploads[query["upload_id"]], request.body)
+            if answer.status == 200:
+                del self._uploads[query["upload_id"]]
+            return answer
         if query["uploadType"] == "resumable":
             number = str(next(self._numbers))
             described = json.loads(request.body)

@@ -111,6 +111,9 @@ class Machine(RuleBasedStateMachine):
     @rule(name=names)
     def edit_keeping_the_size(self, name: str) -> None:
         self.changed = True
+        self._rotate(name)
+
+    def _rotate(self, name: str) -> None:
         self.tree[name] = self.tree.get(name, b"/*9*/").translate(
             bytes.maketrans(b"0123456789", b"1234567890")
         )
@@ -135,7 +138,7 @@ class Machine(RuleBasedStateMachine):
             setup.gzip and world.has_gzip,
             setup.manifest,
         )
-        self.sent_as.add(self.setup)
+        self.sent_as = {*self.sent_as, self.setup}
 
     # -- what happens to the cache ----------------------------------------------------------------
 
@@ -144,6 +147,13 @@ class Machine(RuleBasedStateMachine):
         self.changed = True
         cache.restore({})
         self.sent_as = {self.setup}
+
+    @rule(setup=setups)
+    def configure_on_a_machine_that_remembers_nothing(self, setup: Setup) -> None:
+        """Bytes can be proven by the storage's checksums; headers must be looked at."""
+        cache.restore({})
+        self.sent_as = set()
+        self.configure(setup)
 
     @rule(damage=st.sampled_from(("drop", "cut", "flip", "type", "swap")), every=st.integers(1, 3))
     def damage_the_cache(self, damage: str, every: int) -> None:
@@ -252,8 +262,15 @@ class Machine(RuleBasedStateMachine):
             again = self._run_in(self.world, self.tree, [])
             assert "\n0 static files copied" in f"\n{again.stdout}", again.output
 
-    @rule(clear=st.booleans())
-    def dry_run(self, clear: bool) -> None:
+    def _edit_all(self) -> None:
+        """Every file, keeping its size: a run then has something to send."""
+        for name in list(self.tree):
+            self._rotate(name)
+
+    @rule(clear=st.booleans(), edited=st.booleans())
+    def dry_run(self, clear: bool, edited: bool) -> None:
+        if edited:
+            self._edit_all()
         before, records = self.world.objects(), cache.entries()
         self._run_in(self.world, self.tree, ["--dry-run", *(["--clear"] if clear else [])])
         assert self.world.objects() == before
@@ -275,6 +292,7 @@ class Machine(RuleBasedStateMachine):
     def run_with_uploads_that_succeed_the_second_time(self, name: str, kind: str) -> None:
         if not self.world.stumbles:
             return
+        self._rotate(name)
         self.world.fault(f"*{name}", kind)
         self._checked([])
         self.world.calm()
@@ -283,13 +301,29 @@ class Machine(RuleBasedStateMachine):
         name=st.sampled_from((*NAMES, "?.*.css", "d/c.*.txt", oracle.MANIFEST)), clear=st.booleans()
     )
     def run_with_uploads_refused(self, name: str, clear: bool) -> None:
+        self._edit_all()
         self.world.calm()
         self.world.fault(f"{LOCATION}/{name}", "refuse")
         self._checked(["--clear"] if clear else [])
         self.world.calm()
 
-    @rule(uploads=st.integers(0, 6), killed=st.booleans(), clear=st.booleans())
-    def run_and_stop(self, uploads: int, killed: bool, clear: bool) -> None:
+    @rule(
+        uploads=st.integers(0, 6), killed=st.booleans(), clear=st.booleans(), edited=st.booleans()
+    )
+    def run_and_stop(self, uploads: int, killed: bool, clear: bool, edited: bool) -> None:
+        if edited:
+            self._edit_all()
+        self._stopped(uploads, killed=killed, clear=clear)
+
+    @rule(setup=setups, uploads=st.integers(1, 9))
+    def a_new_setup_is_killed_in_mid_run_and_taken_back(self, setup: Setup, uploads: int) -> None:
+        """The objects that it has sent carry headers that nobody wants any more."""
+        back = self.setup
+        self.configure(setup)
+        self._stopped(uploads, killed=True, clear=False)
+        self.configure(back)
+
+    def _stopped(self, uploads: int, *, killed: bool, clear: bool) -> None:
         before = self.world.objects()
         source = self._written(self.tree)
         settings = self.world.settings(self.setup)
