@@ -297,15 +297,19 @@ class Machine(RuleBasedStateMachine):
         self._checked([])
         self.world.calm()
 
-    @rule(
-        name=st.sampled_from((*NAMES, "?.*.css", "d/c.*.txt", oracle.MANIFEST)), clear=st.booleans()
-    )
-    def run_with_uploads_refused(self, name: str, clear: bool) -> None:
+    @rule(which=st.sampled_from(("a file", "hashed", "manifest")), pick=picks, clear=st.booleans())
+    def run_with_uploads_refused(self, which: str, pick: int, clear: bool) -> None:
+        """One file, or all hashed ones, or the manifest; with something there to be cleared."""
         self._edit_all()
         self.world.calm()
-        self.world.fault(f"{LOCATION}/{name}", "refuse")
+        keys = {"hashed": f"*.{'[0-9a-f]' * 12}*", "manifest": oracle.MANIFEST}
+        if which not in keys or not self.setup.manifest:
+            keys[which] = _picked(self.tree, pick)
+        self.world.put(f"{LOCATION}/leftover.txt", b"left", {"content-type": "text/plain"})
+        self.world.fault(f"{LOCATION}/{keys[which]}", "refuse")
         self._checked(["--clear"] if clear else [])
         self.world.calm()
+        self.changed = True
 
     @rule(
         uploads=st.integers(0, 6), killed=st.booleans(), clear=st.booleans(), edited=st.booleans()
@@ -314,6 +318,7 @@ class Machine(RuleBasedStateMachine):
         if edited:
             self._edit_all()
         self._stopped(uploads, killed=killed, clear=clear)
+        self.changed = True
 
     @rule(setup=setups, uploads=st.integers(1, 9))
     def a_new_setup_is_killed_in_mid_run_and_taken_back(self, setup: Setup, uploads: int) -> None:

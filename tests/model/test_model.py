@@ -1,4 +1,17 @@
-"""The model, for a few hundred sequences; ``scripts/soak`` tries thousands."""
+"""The model, for a few hundred sequences; ``scripts/soak`` tries thousands.
+
+Each of these changes to the code has been made by hand, and is caught here:
+
+- proof: a record counts without its etag being compared; equal sizes are taken for equal bytes; a
+  page of the cache is read without its seal; a record is written before its upload has succeeded;
+- headers: the record's fingerprint is not compared; without a record nobody looks at the object's
+  headers; records of headers that are about to be replaced are not dropped first; a manifest that
+  says the same as the live one is left alone whatever its headers;
+- failures: a failed upload counts as one that was made; a failing cache ends the run;
+- order: the manifest goes first; plain files and the manifest follow although hashed files failed;
+  ``--clear`` deletes although something failed; a dry run sends;
+- wholeness: a file on a disk is written in place; blocks of two runs get the same names on Azure.
+"""
 
 from __future__ import annotations
 
