@@ -10,7 +10,7 @@ Each of these changes to the code has been made by hand, and is caught here:
 - failures: a failed upload counts as one that was made; a failing cache ends the run;
 - order: the manifest goes first; plain files and the manifest follow although hashed files failed;
   ``--clear`` deletes although something failed; a dry run sends;
-- wholeness: a file on a disk is written in place; blocks of two runs get the same names on Azure.
+- wholeness: a file on a disk is written in place.
 """
 
 from __future__ import annotations
