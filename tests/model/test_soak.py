@@ -14,7 +14,7 @@ from tests import support
 
 def test_a_short_soak_ends_well(memcached: object) -> None:
     """All its parts run, and the seed is printed."""
-    options = "--sequences 2 --runs 3 --rounds 1 --files 30".split()
+    options = ["--sequences", "2", "--runs", "3", "--rounds", "1", "--files", "30"]
     done = subprocess.run(
         [sys.executable, "-m", "scripts.soaking", *options],
         cwd=support.ROOT,
