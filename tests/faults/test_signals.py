@@ -305,7 +305,7 @@ def test_a_disk_keeps_nothing_unfinished(
     source = tree({"a.css": b"a"})
     root = support.write_tree(tmp_path / "root", {"huge.bin": b"old"})
     with (source / "huge.bin").open("wb") as file:
-        file.truncate(100 << 30)
+        file.truncate(3 << 30)
     with running(project(on_disk(source, root), SLOW_WRITES)) as process:
         until(lambda: [path for path in root.iterdir() if path.name.endswith(".part")])
         ends_in_time(process, signal.SIGTERM)
