@@ -31,6 +31,9 @@ MANY_BYTES = 96 << 20
 
 MAX_PROCESSES = 8
 
+PATIENCE = 0.5
+"""Seconds that workers have to end at once."""
+
 
 def cpus() -> int:
     """How many CPUs this process may use, a cgroup's quota included."""
@@ -120,9 +123,12 @@ class HashPool:
             self._given_up.shutdown(wait=False, cancel_futures=True)
         if at_once:
             processes = dict(getattr(self._executor, "_processes", None) or {})
+            manager = getattr(self._executor, "_executor_manager_thread", None)
             self._executor.shutdown(wait=False, cancel_futures=True)
             for process in processes.values():
                 process.terminate()
+            if manager is not None:  # else Python, if it ends now, may wake it as it is ending
+                manager.join(PATIENCE)
         else:
             self._executor.shutdown(wait=True, cancel_futures=True)
 

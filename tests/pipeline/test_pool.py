@@ -239,3 +239,17 @@ def test_what_cannot_be_read_is_an_answer(tmp_path: Path) -> None:
 def test_cpus_are_at_least_one() -> None:
     """And at most what the machine has."""
     assert 1 <= cpus() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.usefixtures("two_cpus")
+def test_at_once_waits_for_the_thread_that_manages_the_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python wakes it when the program ends: if it is ending just then, a traceback is shown."""
+    monkeypatch.setattr(pool, "PATIENCE", 60)
+    hashing = HashPool(MANY, 0, print)
+    hashing.run(os.getpid).result(60)
+    manager = hashing._executor._executor_manager_thread  # type: ignore[attr-defined]  # private
+    hashing.run(time.sleep, 100)
+    hashing.close(at_once=True)
+    assert not manager.is_alive()
