@@ -97,8 +97,12 @@ def collect(*args: str, settings: Mapping[str, Any] | None = None, **options: An
 
 def write_project(folder: Path, settings: Mapping[str, Any], preamble: str = "") -> Path:
     """A Django project on disk: ``manage.py`` and ``settings.py`` with ``settings`` (plain values)
-    over those of ``tests/project``. ``preamble`` is code that runs first."""
+    over those of ``tests/project``. ``preamble`` is code that runs first.
+
+    The byte code of an earlier ``settings.py`` goes: Python tells two by their size and the second
+    in which they were written, and a test writes two of one size within one."""
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / "__pycache__", ignore_errors=True)
     (folder / "manage.py").write_text(MANAGE)
     lines = [f"{name} = {value!r}" for name, value in settings.items()]
     base = (ROOT / "tests" / "project" / "settings.py").read_text()

@@ -130,7 +130,9 @@ def test_a_run_is_measured_with_its_children(tmp_path: Path) -> None:
     assert usage.cpu > 0
     assert 0 < usage.wall < 60
     failed = measure.run(
-        [sys.executable, "-c", "print('first'); raise SystemExit('last')"], os.environ, tmp_path
+        [sys.executable, "-c", "print('first', flush=True); raise SystemExit('last')"],
+        os.environ,
+        tmp_path,
     )
     assert failed.error == "exit status 1: last"
 
