@@ -138,7 +138,7 @@ class Console:
 
     def _lists(self) -> Lists:
         command, session = self._command, self.session
-        found = session.collected.found if session.collected else {}
+        found = {file.name for file in session.collected.files} if session.collected else set()
         copied = set(session.tally.copied)
         command.copied_files += [name for name in session.tally.copied if name in found]
         command.unmodified_files += [name for name in session.tally.unmodified if name in found]

@@ -9,7 +9,7 @@ _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 """``mallopt``'s names for them, from glibc's ``malloc.h``."""
 
 ARENAS = 4
-LARGE = 256 * 1024
+LARGE = 64 * 1024
 """Bytes. From here on a block is mapped by itself, and unmapped when it is freed."""
 
 

@@ -73,7 +73,7 @@ class Session:
             self.collected = collected = self._collect()
             custom = getattr(strategy, "custom", None)
             if custom is not None:
-                custom.bind(collected.found)
+                custom.bind(collected.found())
             if self._post_processes(storage, strategy):
                 self._publish_processed(storage, strategy, opening.result, background)
             else:

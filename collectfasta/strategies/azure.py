@@ -222,6 +222,7 @@ class AzureBlobStrategy(ListedStrategy[AzureStorage]):
         for number, part in enumerate(stream.parts(self._block_size(stream))):
             blocks.append(f"{upload}{number:08}")
             self._container.put_block(key, blocks[-1], part)
+            del part  # before the next one is read
         return blocks
 
     def upload(self, file: SourceFile) -> Sent:

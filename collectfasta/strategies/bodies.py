@@ -117,6 +117,13 @@ class Hashing(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
+    def read(self, size: int = -1) -> bytes:
+        """As ``RawIOBase`` has it, without a second copy of what may be a whole part."""
+        data = self._raw.read(size)
+        self.hash.update(data)
+        self.count += len(data)
+        return data
+
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer)
         count: int = self._raw.readinto(view)  # type: ignore[attr-defined]  # FileIO and BytesIO have it
@@ -188,15 +195,22 @@ class Stream:
         """Parts of ``size`` bytes, the last one shorter; none for an empty file.
 
         Raises ``SourceError`` or ``UploadError`` as soon as the file is seen to have changed:
-        before the last part is handed out, wherever that is known.
+        before the last part is handed out, wherever that is known. Holds no part that it has
+        handed out: whoever takes it decides how long it is in memory.
         """
-        while part := self._fill(size):
-            if len(part) < size or self._source.count >= self.size:
-                self._unchanged()
-            self._md5.update(part)
-            self.wire += len(part)
-            yield part
+        while ahead := self._next(size):
+            yield ahead.pop()
         self._unchanged()
+
+    def _next(self, size: int) -> list[bytes]:
+        part = self._fill(size)
+        if not part:
+            return []
+        if len(part) < size or self._source.count >= self.size:
+            self._unchanged()
+        self._md5.update(part)
+        self.wire += len(part)
+        return [part]
 
     def _fill(self, size: int) -> bytes:
         try:

@@ -233,15 +233,15 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
         """In parts, as the SDK's uploader would; in one piece if gzip makes it that small."""
         size = self._multipart.part_size(stream.size)
         parts = stream.parts(size)
-        first = self._multipart.next_part(parts, size)
-        if len(first) < size:
+        ahead = [self._multipart.next_part(parts, size)]
+        if len(ahead[0]) < size:
             try:
-                etag = self._put(name, first, headers)
+                etag = self._put(name, ahead[0], headers)
             finally:
-                self._multipart.give_back(first)
+                self._multipart.give_back(ahead[0])
             self.judge.see(name, etag, stream.md5.hex(), headers.group)
             return etag
-        etag, expected = self._multipart.send(name, self.key(name), first, parts, headers.params)
+        etag, expected = self._multipart.send(name, self.key(name), ahead, parts, headers.params)
         # Some servers answer the MD5 of the whole, as if there had been no parts.
         way, sent = ("parts", expected) if "-" in etag else ("whole", stream.md5.hex())
         self.judge.see(name, etag, sent, f"{headers.group} {way}")

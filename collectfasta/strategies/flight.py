@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BOUND = 32 * 1024 * 1024
-"""Bytes in flight: what a link of 20 Mbit/s carries in 13 seconds."""
+BOUND = 16 * 1024 * 1024
+"""Bytes in flight: what a link of 20 Mbit/s carries in 7 seconds."""
 
 SMALL = 64 * 1024
 """Bytes. 128 bodies below this are 8 MiB at most: not worth a lock that all threads share."""

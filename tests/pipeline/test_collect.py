@@ -109,7 +109,7 @@ def test_the_first_of_two_files_with_one_name_wins(tmp_path: Path) -> None:
     collected = gather([], str(first), str(second))
     assert contents(collected) == {"a.css": b"first", "b.css": b"b"}
     assert collected.conflicts == ["a.css"]
-    storage, path = collected.found["a.css"]
+    storage, path = collected.found()["a.css"]
     assert (storage.path(path), path) == (str(first / "a.css"), "a.css")
 
 

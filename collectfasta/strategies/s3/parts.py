@@ -73,17 +73,18 @@ class Multipart:
         self._flight.give(self._weight(len(part)))
 
     def send(
-        self, name: str, key: str, first: bytes, following: Iterator[bytes], params: Params
+        self, name: str, key: str, ahead: list[bytes], following: Iterator[bytes], params: Params
     ) -> tuple[str, str]:
-        """Write one object from ``first``, which came from ``next_part``, and what follows.
+        """Write one object from the part in ``ahead``, which came from ``next_part``, and what
+        follows. The list is emptied: nothing must hold a part that is no longer in flight.
 
         Returns the answer's ETag and the one that the parts' MD5s make.
         """
         try:
-            upload = self._begin(key, first, params)
+            upload = self._begin(key, ahead, params)
             try:
                 target = _Target(name, key, upload, params)
-                parts = self._send_parts(target, first, following)
+                parts = self._send_parts(target, ahead.pop(), following)
                 answer = self._complete(target, [part for _, part in parts])
             except BaseException:
                 self._abort(key, upload)
@@ -98,12 +99,12 @@ class Multipart:
     def _weight(self, size: int) -> int:
         return min(size, self._flight.bound)
 
-    def _begin(self, key: str, first: bytes, params: Params) -> str:
+    def _begin(self, key: str, ahead: list[bytes], params: Params) -> str:
         wanted = self._fitting("CreateMultipartUpload", params)
         try:
             answer = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, **wanted)
         except BaseException:
-            self.give_back(first)
+            self.give_back(ahead.pop())
             raise
         upload: str = answer["UploadId"]
         with self._lock:
@@ -111,19 +112,20 @@ class Multipart:
         return upload
 
     def _send_parts(
-        self, target: _Target, first: bytes, following: Iterator[bytes]
+        self, target: _Target, part: bytes, following: Iterator[bytes]
     ) -> list[tuple[bytes, dict[str, Any]]]:
         sending: list[Future[dict[str, Any]]] = []
         digests: list[bytes] = []
-        part = first
+        size = len(part)
         try:
             while part:
                 digests.append(hashlib.md5(part, usedforsecurity=False).digest())
                 sending.append(self._submit(target, len(digests), part))
+                part = b""  # it is the pool's now
                 if self._stopped:
                     raise UploadError(f"{target.name}: interrupted.", name=target.name)
                 _raise_failed(sending)
-                part = self.next_part(following, len(first))
+                part = self.next_part(following, size)
         finally:
             wait(sending)
         return list(zip(digests, (future.result() for future in sending), strict=True))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +12,7 @@ from boto3.s3.transfer import TransferConfig
 
 from collectfasta.exceptions import DestinationError, UploadError
 from collectfasta.items import SourceFile
+from collectfasta.strategies import bodies
 from scripts.benchmarks.faults import Fault, Kind
 from tests.strategies.s3.kit import MIB, opened, source
 
@@ -99,6 +102,33 @@ def test_a_file_that_changes_meanwhile_is_not_published(store: Store, tmp_path: 
     assert store.objects["a.bin"].body == b"old"
     assert store.buckets["static"].uploads == {}
     assert free(strategy)
+
+
+def test_no_part_is_held_that_is_not_in_flight(store: Store, tmp_path: Path) -> None:
+    """Four files at once: what is in memory of them stays within the bound."""
+    strategy = opened(store, transfer_config=SMALL_PARTS)
+    send = strategy._multipart._send_part
+    held: list[int] = []
+    reads = tracemalloc.Filter(True, bodies.__file__)
+
+    def seen(*args: Any) -> Any:
+        found = tracemalloc.take_snapshot().filter_traces([reads]).statistics("filename")
+        held.append(sum(entry.size for entry in found))
+        return send(*args)
+
+    strategy._multipart._send_part = seen  # type: ignore[method-assign,assignment]
+    files = [SourceFile(str(tmp_path / f"{n}.bin"), f"{n}.bin", 21 * MIB) for n in range(4)]
+    for file in files:
+        with open(file.path, "wb") as sparse:
+            sparse.truncate(file.size)
+    tracemalloc.start()
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert len({sent.etag for sent in pool.map(strategy.upload, files)}) == 1
+    finally:
+        tracemalloc.stop()
+    assert len(held) == 20
+    assert 5 * MIB < max(held) < strategy.flight.bound + MIB
 
 
 def test_an_interrupt_aborts_what_is_under_way(store: Store) -> None:
