@@ -191,6 +191,10 @@ class Stream:
     def md5(self) -> bytes:
         return self._md5.digest()
 
+    def ended(self) -> bool:
+        """Whether everything has been read. Afterwards the digests mean nothing any more."""
+        return not self._stored.read(1)
+
     def parts(self, size: int) -> Iterator[bytes]:
         """Parts of ``size`` bytes, the last one shorter; none for an empty file.
 

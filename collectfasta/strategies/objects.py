@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from django.core.exceptions import SuspiciousOperation
 from storages.utils import clean_name
 
-from collectfasta.exceptions import SourceError
+from collectfasta.exceptions import SourceError, UploadError
 from collectfasta.items import Sent
 from collectfasta.strategies.bodies import Body, Stream, make_body, other_gzip, read_source
 from collectfasta.strategies.flight import Flight
@@ -219,7 +219,11 @@ class ObjectStrategy(NativeStrategy[S]):
                     return Sent(etag, body.xxh3, len(body.data))
         with self.stream(file, headers) as stream:
             etag = self.put_stream(name, stream, headers)
-            return Sent(etag, stream.xxh3, stream.wire)
+            sent = Sent(etag, stream.xxh3, stream.wire)
+            if not stream.ended():
+                message = f"{name}: the storage said that it had all of it, and had only a part."
+                raise UploadError(message, name=name)
+            return sent
 
     def unjudged(self) -> dict[str, str]:
         return self.judge.unjudged()

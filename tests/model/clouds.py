@@ -170,10 +170,7 @@ class Google(Cloud):
         if request.method == "PUT":
             if "bytes */" in request.headers.get("content-range", ""):
                 return Answer(308)  # how far have we come? Nowhere.
-            answer = self._finish(self._uploads[query["upload_id"]], request.body)
-            if answer.status == 200:
-                del self._uploads[query["upload_id"]]
-            return answer
+            return self._chunk(request, query["upload_id"])
         if query["uploadType"] == "resumable":
             number = str(next(self._numbers))
             described = json.loads(request.body)
@@ -190,6 +187,22 @@ class Google(Cloud):
         described = json.loads(described.get_payload())
         described.setdefault("contentType", content.get_content_type())
         return self._finish(described, body)
+
+    def _chunk(self, request: Request, number: str) -> Answer:
+        """``Content-Range`` is ``bytes 0-8388607/9000000``; the total is ``*`` before the end."""
+        described = self._uploads[number]
+        before: bytes = described.get("sent", b"")
+        span, _, total = request.headers["content-range"].removeprefix("bytes ").partition("/")
+        if int(span.partition("-")[0]) != len(before):
+            return self.refusal(400)
+        sent = before + request.body
+        if total == "*" or int(total) > len(sent):
+            described["sent"] = sent
+            return Answer(308, b"", {"Range": f"bytes=0-{len(sent) - 1}"})
+        answer = self._finish(described, sent)
+        if answer.status == 200:
+            del self._uploads[number]
+        return answer
 
     def _finish(self, described: dict[str, Any], body: bytes) -> Answer:
         key = described["name"]

@@ -303,6 +303,26 @@ def test_a_service_that_never_answers_ends_in_time(
         done.set()
 
 
+def test_a_service_that_takes_a_part_for_the_whole_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It answers the first chunk as if it were the last, with that chunk's MD5."""
+
+    def hasty(request: Request) -> Answer:
+        if request.method == "POST":
+            place = f"http://{request.headers['host']}/upload/storage/v1/b/b/o?upload_id=1"
+            return Answer(200, b"", {"Location": place})
+        md5 = base64.b64encode(hashlib.md5(request.body).digest()).decode()
+        told = json.dumps({"name": "a.bin", "md5Hash": md5, "generation": "1"}).encode()
+        return Answer(200, told, {"Content-Type": "application/json"})
+
+    with serve(hasty) as service:
+        strategy = at(service.url, monkeypatch)
+        with pytest.raises(UploadError, match=r"^a\.bin: .* had only a part\.$"):
+            strategy.upload(source("a.bin", bytes(9 * MIB)))
+        assert [request.method for request in service.seen][-2:] == ["POST", "PUT"]
+
+
 def test_refused_credentials_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look and an upload alike: nothing more can be written."""
     with serve(lambda request: refusal(401)) as service:
