@@ -10,7 +10,7 @@ import json
 import re
 import sys
 from collections import defaultdict
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from xxhash import xxh3_64_hexdigest, xxh3_64_intdigest, xxh3_128_hexdigest
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 PAGES = 256
-GROUP = 64
+GROUP = 16
 """Pages asked for at once."""
 
 PAGE_RECORDS = 4_000
@@ -75,15 +75,14 @@ class ChecksumCache:
 
     def set(self, records: Mapping[str, Record], forget: Iterable[str] = ()) -> None:
         """Remember ``records``, beside what other runs have written meanwhile; drop ``forget``."""
-        changed: dict[int, dict[str, Record | None]] = defaultdict(dict)
-        for name in forget:
-            changed[_page(name)][name] = None
-        for name, record in records.items():
-            changed[_page(name)][name] = record
+        changed: dict[int, list[str]] = defaultdict(list)
+        for name in chain(records, (name for name in forget if name not in records)):
+            changed[_page(name)].append(name)
         if not self.lasting or not changed:
             return
         failed = sum(
-            self._set({n: changed[n] for n in numbers}) for numbers in self._groups(changed)
+            self._set({n: {name: records.get(name) for name in changed[n]} for n in numbers})
+            for numbers in self._groups(changed)
         )
         if failed:
             self._complain(f"{failed} of {len(changed)} pages were not taken")

@@ -138,10 +138,9 @@ class Console:
 
     def _lists(self) -> Lists:
         command, session = self._command, self.session
-        found = {file.name for file in session.collected.files} if session.collected else set()
-        copied = set(session.tally.copied)
-        command.copied_files += [name for name in session.tally.copied if name in found]
-        command.unmodified_files += [name for name in session.tally.unmodified if name in found]
+        command.copied_files += session.collected_of(session.tally.copied)
+        command.unmodified_files += session.collected_of(session.tally.unmodified)
+        copied = set(session.tally.copied) if session.post_processed else set()
         for original, processed in session.post_processed:
             if processed in copied or processed == original:
                 command.log(f"Post-processed '{original}' as '{processed}'", level=2)

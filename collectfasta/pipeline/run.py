@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from collectfasta.exceptions import CollectfastaError, DestinationError
-from collectfasta.items import Action, Digest
+from collectfasta.items import Action
 from collectfasta.pipeline.compare import settle
+from collectfasta.pipeline.crew import Crew
 from collectfasta.pipeline.hashing import Hasher
 from collectfasta.pipeline.lookups import Lookups
 from collectfasta.pipeline.upload import Candidate, Publisher
-from collectfasta.pipeline.workers import DaemonPool, PoolClosed, bounded
+from collectfasta.pipeline.workers import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from concurrent.futures import Future
 
     from collectfasta.checksums import ChecksumCache
     from collectfasta.items import SourceFile
+    from collectfasta.pipeline.hashing import Hashed
     from collectfasta.pipeline.report import Tally
     from collectfasta.strategies.native import NativeStrategy
 
@@ -72,7 +72,8 @@ class Run:
         self._crashes: list[BaseException] = []
         self.done = threading.Event()
         self._hasher: Hasher | None = None
-        self._io: DaemonPool | None = None
+        self._crew: Crew[Candidate] | None = None
+        self._custom = getattr(strategy, "custom", None)
         self._publisher = Publisher(
             strategy,
             tally,
@@ -101,8 +102,8 @@ class Run:
     def interrupt(self) -> None:
         """Stop as soon as may be, and wait for it a moment. From the main thread."""
         self._stop.set()
-        if self._io is not None:
-            self._io.shutdown(wait=False, cancel_futures=True)
+        if self._crew is not None:
+            self._crew.close(wait=False)
         if self._hasher is not None:
             self._hasher.close(at_once=True)
         self._strategy.interrupt()
@@ -130,13 +131,12 @@ class Run:
         threads = bounded(self._options.threads or self._strategy.threads_for(len(names)))
         dry_run = self._options.dry_run
         lookups = Lookups(self._strategy, self._cache, names, self._tally, dry_run=dry_run)
-        self._io = DaemonPool(threads)
-        self._slots = threading.BoundedSemaphore(threads * AHEAD)
+        self._ahead = threads * AHEAD
+        self._crew = Crew(threads, self._publisher.publish, self._crashed)
         self._hasher = Hasher(self._strategy, lookups, self._tally, share=len(phases) > 1)
-        custom = getattr(self._strategy, "custom", None)
         try:
-            if custom is not None:
-                custom.before()
+            if self._custom is not None:
+                self._custom.before()
             for phase in phases:
                 self._publish(phase, lookups)
                 self._judge()
@@ -153,15 +153,21 @@ class Run:
         """Remember what was sent, whatever has ended the run, and let go of everything."""
         try:
             if not self._options.dry_run:
-                patience = LAST_WORDS / 2 if self._stopping else None
-                lookups.save(dict(self._publisher.records), patience)
+                self._remember(lookups)
         finally:
             lookups.close()
             if self._hasher is not None:
                 self._hasher.close(at_once=self._stopping)
-            if self._io is not None:
-                self._io.shutdown(wait=not self._stopping, cancel_futures=True)
+            if self._crew is not None:
+                self._crew.close(wait=not self._stopping)
             self._strategy.close()
+
+    def _remember(self, lookups: Lookups) -> None:
+        records = self._publisher.records
+        if self._stopping:  # threads that nobody waits for may still add to them
+            lookups.save(dict(records), LAST_WORDS / 2)
+        else:
+            lookups.save(records)
 
     @property
     def _stopping(self) -> bool:
@@ -176,65 +182,49 @@ class Run:
         if self._hasher is None:
             raise Stopped
         start = time.monotonic()
-        waiting: list[Future[None]] = []
         for hashed in self._hasher.digests([file for file in files if file.name not in refused]):
             self._check()
-            for file, digest in hashed:
-                if isinstance(digest, str):
-                    self._publisher.fail(file, digest)
-                else:
-                    waiting += self._candidate(file, digest, lookups)
-            waiting = [future for future in waiting if not future.done()]
-        for future in waiting:
-            self._wait(future)
-        self._check()
+            self._hand_over(self._candidates(hashed, lookups))
+        self._wait(0)
         self._tally.span("publish", start, len(files))
 
-    def _candidate(
-        self, file: SourceFile, digest: Digest | None, lookups: Lookups
-    ) -> list[Future[None]]:
-        """Skip at once what record and listing prove; all else is a job for an I/O thread."""
-        remote = lookups.remote()
-        look = remote is None
-        candidate = Candidate(
-            file,
-            digest,
-            lookups.records().get(file.name),
-            remote.get(file.name) if remote is not None else None,
-            look,
-        )
-        if digest is not None and not look and getattr(self._strategy, "custom", None) is None:
-            decision = settle(self._publisher.facts(candidate, digest))
-            if decision is not None and (decision.action is Action.SKIP or self._options.dry_run):
-                self._publisher.carry_out(candidate, decision)
-                return []
-        return [self._submit(candidate)]
+    def _candidates(self, hashed: Hashed, lookups: Lookups) -> list[Candidate]:
+        """Skip at once what record and listing prove; all else is for an I/O thread."""
+        remote, records = lookups.remote(), lookups.records()
+        candidates = []
+        for file, digest in hashed:
+            if isinstance(digest, str):
+                self._publisher.fail(file, digest)
+                continue
+            shown = remote.get(file.name) if remote is not None else None
+            candidate = Candidate(file, digest, records.get(file.name), shown, remote is None)
+            if not self._settled(candidate):
+                candidates.append(candidate)
+        return candidates
 
-    def _submit(self, candidate: Candidate) -> Future[None]:
-        while not self._slots.acquire(timeout=0.2):
+    def _settled(self, candidate: Candidate) -> bool:
+        if candidate.digest is None or candidate.look or self._custom is not None:
+            return False
+        decision = settle(self._publisher.facts(candidate, candidate.digest))
+        if decision is None or not (decision.action is Action.SKIP or self._options.dry_run):
+            return False
+        self._publisher.carry_out(candidate, decision)
+        return True
+
+    def _hand_over(self, candidates: list[Candidate]) -> None:
+        if self._crew is None:
+            raise Stopped
+        self._wait(self._ahead)
+        self._crew.put(candidates)
+
+    def _wait(self, most: int) -> None:
+        """Until so many files are left that are not published. Raises as :meth:`_check`."""
+        while self._crew is not None and not self._crew.wait(most, seconds=0.2):
             self._check()
         self._check()
-        if self._io is None:
-            raise Stopped
-        try:
-            future = self._io.submit(self._publisher.publish, candidate)
-        except PoolClosed as error:  # by interrupt()
-            raise Stopped from error
-        future.add_done_callback(lambda future: self._settled(future, candidate))
-        return future
 
-    def _settled(self, future: Future[None], candidate: Candidate) -> None:
-        self._slots.release()
-        if future.cancelled():
-            return
-        error = future.exception()
-        if error is not None:
-            self._crashes.append(_told(error, candidate.file.name))
-
-    def _wait(self, future: Future[None]) -> None:
-        while not future.done():
-            wait([future], timeout=0.2)
-            self._check()
+    def _crashed(self, candidate: Candidate, error: BaseException) -> None:
+        self._crashes.append(_told(error, candidate.file.name))
 
     def _check(self) -> None:
         if self._stop.is_set():

@@ -56,6 +56,8 @@ class Session:
     tally: Tally = field(default_factory=Tally)
     post_processed: list[tuple[str, str]] = field(default_factory=list)
     collected: Collected | None = None
+    adds_names: bool = False
+    """Whether more is published than was collected: hashed names, and a manifest."""
     strategy: NativeStrategy[Any] | None = None
 
     def run(self) -> None:
@@ -82,6 +84,13 @@ class Session:
         finally:
             background.shutdown(wait=False, cancel_futures=True)
 
+    def collected_of(self, names: list[str]) -> list[str]:
+        """Those of ``names`` that were collected, and not made from something else."""
+        if not self.adds_names or self.collected is None:
+            return names
+        collected = {file.name for file in self.collected.files}
+        return [name for name in names if name in collected]
+
     def _collect(self) -> Collected:
         start = time.monotonic()
         collected = collect(self.request.ignore_patterns, self.request.conflict)
@@ -105,6 +114,7 @@ class Session:
         background: DaemonPool,
     ) -> None:
         """Hashed files, plain files, the manifest, each only if all before has succeeded."""
+        self.adds_names = True
         processed = self._processed(storage, strategy, opened, background)
         try:
             self.post_processed = processed.post_processed

@@ -11,7 +11,7 @@ import threading
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from collectfasta.exceptions import CollectfastaError
+from collectfasta.pipeline.crew import start_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,15 +69,8 @@ class DaemonPool(Executor):
         """One thread more, or, where the machine has no more, go on with those there are."""
         name = f"{self._name}-{len(self._threads)}"
         thread = threading.Thread(target=self._work, name=name, daemon=True)
-        try:
-            thread.start()
-        except (RuntimeError, MemoryError) as error:
-            if self._threads:
-                return
-            raise CollectfastaError(
-                f"This machine does not let us start a thread: {error}"
-            ) from error
-        self._threads.append(thread)
+        if start_thread(thread, needed=not self._threads):
+            self._threads.append(thread)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -45,6 +45,10 @@ def read_source(file: SourceFile, limit: int) -> bytes | None:
     try:
         descriptor = os.open(file.path, _FLAGS)
         try:
+            data = os.read(descriptor, file.size + 1) if file.size < limit else b""
+            if len(data) == file.size < limit:  # nearly always, and the fewest calls
+                return data
+            os.lseek(descriptor, 0, os.SEEK_SET)
             size = _regular(file, descriptor).st_size
             if size >= limit:
                 return None

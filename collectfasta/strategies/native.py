@@ -63,7 +63,7 @@ class NativeStrategy(HashStrategy[S]):
 
     def threads_for(self, files: int) -> int:
         """How many I/O threads are good for so many files, where the user has not said."""
-        return 128 if files > 4_000 else 64
+        return 256 if files > 4_000 else 128 if files > 1_000 else 64
 
     def refused(self, names: Sequence[str]) -> dict[str, str]:  # noqa: ARG002 - most hold any name
         """Those of ``names`` that the storage cannot hold, each with a sentence that says why."""

@@ -17,7 +17,7 @@ from storages.utils import clean_name
 from collectfasta.exceptions import SourceError, UploadError
 from collectfasta.items import Sent
 from collectfasta.strategies.bodies import Body, Stream, make_body, other_gzip, read_source
-from collectfasta.strategies.flight import Flight
+from collectfasta.strategies.flight import SMALL, Flight
 from collectfasta.strategies.judge import Judge
 from collectfasta.strategies.native import NativeStrategy
 from collectfasta.strategies.overrides import overridden
@@ -208,22 +208,31 @@ class ObjectStrategy(NativeStrategy[S]):
         self.judge.see(name, etag, body.md5.hex(), headers.group)
 
     def upload(self, file: SourceFile) -> Sent:
-        name = file.name
-        headers = self.headers(name)
-        if file.size < self.large:
+        headers = self.headers(file.name)
+        sent = None
+        if file.size < SMALL:
+            sent = self._upload_whole(file, headers)
+        elif file.size < self.large:
             with self.flight.hold(file.size):
-                body = self.body(file, headers)
-                if body is not None:
-                    etag = self.put(name, body, headers)
-                    self.judge_body(name, etag, body, headers)
-                    return Sent(etag, body.xxh3, len(body.data))
+                sent = self._upload_whole(file, headers)
+        return sent or self._upload_stream(file, headers)
+
+    def _upload_whole(self, file: SourceFile, headers: Headers) -> Sent | None:
+        body = self.body(file, headers)
+        if body is None:
+            return None
+        etag = self.put(file.name, body, headers)
+        self.judge_body(file.name, etag, body, headers)
+        return Sent(etag, body.xxh3, len(body.data))
+
+    def _upload_stream(self, file: SourceFile, headers: Headers) -> Sent:
         with self.stream(file, headers) as stream:
-            etag = self.put_stream(name, stream, headers)
+            etag = self.put_stream(file.name, stream, headers)
             sent = Sent(etag, stream.xxh3, stream.wire)
-            if not stream.ended():
-                message = f"{name}: the storage said that it had all of it, and had only a part."
-                raise UploadError(message, name=name)
-            return sent
+            if stream.ended():
+                return sent
+        message = f"{file.name}: the storage said that it had all of it, and had only a part."
+        raise UploadError(message, name=file.name)
 
     def unjudged(self) -> dict[str, str]:
         return self.judge.unjudged()

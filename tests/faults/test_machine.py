@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from collectfasta.pipeline import pool, workers
+from collectfasta.pipeline import crew, pool
 from tests import support
 from tests.faults.conftest import FILES, on_disk, tree_at
 
@@ -137,17 +137,16 @@ def test_a_machine_without_threads_to_spare_never_claims_success(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not one I/O thread can be started: one line, exit 1."""
-    start = workers.DaemonPool._start
+    start = crew.Crew._start
 
-    def refuse(self: workers.DaemonPool) -> None:
-        if self._name == "collectfasta-io":
-            monkeypatch.setattr(threading.Thread, "start", fail)
-        start(self)
+    def refuse(self: crew.Crew[Any]) -> bool:
+        monkeypatch.setattr(threading.Thread, "start", fail)
+        return start(self)
 
     def fail(thread: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(workers.DaemonPool, "_start", refuse)
+    monkeypatch.setattr(crew.Crew, "_start", refuse)
     result = site.collect()
     assert result.status == 1
     assert result.stderr.count("\n") == 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,3 +37,28 @@ def test_garbage_is_collected_seldom_in_the_block_only(before: int, meanwhile: i
         raise KeyError
     assert seen == (meanwhile, 11, 12)
     assert gc.get_threshold() == (before, 11, 12)
+
+
+CYCLE = """
+import gc
+from collectfasta.pipeline.garbage import left_at_exit
+
+class Noisy:
+    def __del__(self):
+        print("looked at")
+
+left_at_exit()
+left_at_exit()
+noisy = Noisy()
+noisy.me = noisy
+gc.disable()
+del noisy
+print(gc.get_freeze_count())
+"""
+
+
+def test_at_exit_nobody_looks_for_garbage() -> None:
+    """And what is written before is written all the same."""
+    done = subprocess.run([sys.executable, "-c", CYCLE], capture_output=True, check=True)
+    assert done.stdout.split() == [b"0"]
+    assert done.stderr == b""

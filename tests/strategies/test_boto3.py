@@ -124,7 +124,7 @@ def test_an_obstore_that_does_not_load_is_left_alone(
 
 def test_the_sdk_is_given_fewer_threads(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than 32 only wait for the interpreter."""
-    assert opened(store).threads_for(10_000) == 128
+    assert opened(store).threads_for(10_000) == 256
     assert opened(store, Watched).threads_for(10_000) == 32
     only_sdk(monkeypatch)
     assert opened(store).threads_for(10_000) == 32

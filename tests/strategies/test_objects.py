@@ -61,7 +61,7 @@ def test_a_file_that_shrinks_or_grows_while_it_is_read_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: bytes
 ) -> None:
     """It is wholly old or wholly new, or it is not sent."""
-    file = on_disk(tmp_path, b"12345")
+    file = on_disk(tmp_path, b"12345", size=4)
     look = bodies._regular
 
     def race(file: SourceFile, descriptor: int) -> os.stat_result:
@@ -72,6 +72,15 @@ def test_a_file_that_shrinks_or_grows_while_it_is_read_has_failed(
     monkeypatch.setattr(bodies, "_regular", race)
     with pytest.raises(UploadError, match=r"^css/a\.css: .*a\.css changed while it was read\.$"):
         read_source(file, 100)
+
+
+@pytest.mark.parametrize("now", [b"", b"123", b"1234567", bytes(99), bytes(100)])
+def test_a_file_of_another_size_than_collected_is_read_as_it_is_now(
+    tmp_path: Path, now: bytes
+) -> None:
+    """Also where it has grown to the limit."""
+    file = on_disk(tmp_path, now, size=5)
+    assert read_source(file, 100) == (now if len(now) < 100 else None)
 
 
 def test_a_read_that_comes_in_pieces_is_read_to_its_end(

@@ -11,6 +11,7 @@ from django.contrib.staticfiles.management.commands import collectstatic
 from django.core.management.base import CommandError
 
 from collectfasta.exceptions import CollectfastaError
+from collectfasta.pipeline.garbage import collected_seldom, left_at_exit
 from collectfasta.pipeline.memory import give_back_memory
 from collectfasta.settings import Settings
 
@@ -99,10 +100,12 @@ class Command(collectstatic.Command):
     def run_from_argv(self, argv: list[str]) -> None:
         """From a shell: Ctrl-C ends with status 130, SIGTERM with 143, neither with a traceback."""
         give_back_memory()
+        left_at_exit()
         on_main = threading.current_thread() is threading.main_thread()
         kept = signal.signal(signal.SIGTERM, _terminate) if on_main else None
         try:
-            super().run_from_argv(argv)
+            with collected_seldom():
+                super().run_from_argv(argv)
         except KeyboardInterrupt:
             self.stderr.write("Interrupted. What was not sent yet is sent by the next run.")
             sys.exit(130)
