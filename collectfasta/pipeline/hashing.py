@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from collectfasta.items import Digest
 from collectfasta.pipeline.hash import Answer, Task, digest_of, hash_batch
-from collectfasta.pipeline.pool import MANY_BYTES, MANY_FILES, HashPool
+from collectfasta.pipeline.pool import HashPool, many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -42,6 +42,10 @@ def batches(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
         yield batch
 
 
+def _bytes(files: Iterable[SourceFile]) -> int:
+    return sum(file.size for file in files if file.data is None)
+
+
 class Hasher:
     """Hashes the files of a run, each local path once where a second name shares it."""
 
@@ -58,6 +62,8 @@ class Hasher:
     def digests(self, files: Sequence[SourceFile]) -> Iterator[Hashed]:
         """Batches of files with their digests, as they become known."""
         pending: deque[tuple[list[SourceFile], Future[list[Answer]], float]] = deque()
+        if self._pool is None and many(len(files), _bytes(files)):
+            self._lookups.wait(PATIENCE)  # new names are not hashed, and need no workers
         for batch in batches(files):
             new, known, unread = self._split(batch)
             if new or known:
@@ -109,10 +115,7 @@ class Hasher:
 
     def _started(self, files: Sequence[SourceFile]) -> HashPool:
         if self._pool is None:
-            size = sum(file.size for file in files if file.data is None)
-            if len(files) > MANY_FILES or size > MANY_BYTES:
-                self._lookups.wait(PATIENCE)
-            self._pool = HashPool(len(files), size, self._tally.warn)
+            self._pool = HashPool(len(files), _bytes(files), self._tally.warn)
             if self._closed:
                 self._pool.close(at_once=True)
         return self._pool

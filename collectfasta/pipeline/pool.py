@@ -49,6 +49,11 @@ def cpus() -> int:
     return count if quota == "max" else max(1, min(count, math.ceil(int(quota) / int(period))))
 
 
+def many(files: int, size: int) -> bool:
+    """Whether so many files and bytes are worth worker processes."""
+    return files > MANY_FILES or size > MANY_BYTES
+
+
 class HashPool:
     """An executor for hashing that cannot break: where processes fail, a thread goes on.
 
@@ -62,7 +67,7 @@ class HashPool:
         self._closed = False
         self._given_up: Executor | None = None
         self.processes = min(cpus(), MAX_PROCESSES)
-        wanted = self.processes > 1 and (files > MANY_FILES or size > MANY_BYTES)
+        wanted = self.processes > 1 and many(files, size)
         self._executor: Executor = self._start() if wanted else DaemonPool(1, "collectfasta-hash")
 
     @property

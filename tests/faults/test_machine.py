@@ -104,8 +104,7 @@ def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     from collectfasta.pipeline import hashing
 
     monkeypatch.setattr(pool, "cpus", lambda: 2)
-    for module in (pool, hashing):
-        monkeypatch.setattr(module, "MANY_FILES", 1)
+    monkeypatch.setattr(pool, "MANY_FILES", 1)
     monkeypatch.setattr(hashing, "BATCH_FILES", 2)
 
 

@@ -157,7 +157,7 @@ def test_while_files_are_looked_for(
 BUSY_WORKERS = """
 from collectfasta.pipeline import hashing, pool
 pool.cpus = lambda: 2
-pool.MANY_FILES = hashing.MANY_FILES = 1
+pool.MANY_FILES = 1
 hashing.BATCH_FILES = 1
 """
 

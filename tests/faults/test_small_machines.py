@@ -126,7 +126,7 @@ class SemLock:
 _multiprocessing.SemLock = SemLock
 from collectfasta.pipeline import hashing, pool
 pool.cpus = lambda: 2
-pool.MANY_FILES = hashing.MANY_FILES = 1
+pool.MANY_FILES = 1
 """
 
 
