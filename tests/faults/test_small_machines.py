@@ -124,7 +124,7 @@ class SemLock:
     def __init__(self, *args):
         raise FileNotFoundError(2, "No such file or directory")
 _multiprocessing.SemLock = SemLock
-from collectfasta.pipeline import hashing, pool
+from collectfasta.pipeline import pool
 pool.cpus = lambda: 2
 pool.MANY_FILES = 1
 """
