@@ -172,7 +172,7 @@ class Session:
             return
         if not hasattr(storage, "post_process"):
             return
-        results = storage.post_process(self.collected.found, dry_run=request.options.dry_run)
+        results = storage.post_process(self.collected.found(), dry_run=request.options.dry_run)
         for original, processed, changed in results:
             if isinstance(changed, Exception):
                 raise changed

@@ -53,12 +53,12 @@ noisy = Noisy()
 noisy.me = noisy
 gc.disable()
 del noisy
-print(gc.get_freeze_count())
+print("done")
 """
 
 
 def test_at_exit_nobody_looks_for_garbage() -> None:
     """And what is written before is written all the same."""
     done = subprocess.run([sys.executable, "-c", CYCLE], capture_output=True, check=True)
-    assert done.stdout.split() == [b"0"]
+    assert done.stdout.split() == [b"done"]
     assert done.stderr == b""

@@ -320,7 +320,8 @@ def test_a_service_that_takes_a_part_for_the_whole_is_not_believed(
         strategy = at(service.url, monkeypatch)
         with pytest.raises(UploadError, match=r"^a\.bin: .* had only a part\.$"):
             strategy.upload(source("a.bin", bytes(9 * MIB)))
-        assert [request.method for request in service.seen][-2:] == ["POST", "PUT"]
+        sent = [request.method for request in service.seen if request.method != "GET"]
+    assert sent == ["POST", "PUT"]
 
 
 def test_refused_credentials_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
