@@ -105,6 +105,5 @@ class Crew(Generic[T]):
             del item
             with self._lock:
                 self._unfinished -= 1
-                reached = self._unfinished == self._mark
-            if reached:
-                self._reached.set()
+                if self._unfinished == self._mark:
+                    self._reached.set()  # with the lock, or it might wake a later wait

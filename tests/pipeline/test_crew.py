@@ -65,6 +65,35 @@ def test_whoever_waits_wakes_when_few_enough_are_left() -> None:
     crew.close(wait=True)
 
 
+def test_a_wake_up_that_comes_late_is_not_taken_for_a_later_one() -> None:
+    """Or a phase would end before its files are published."""
+    told_to_wait = threading.Event()
+    steps = [threading.Event() for _ in range(2)]
+
+    class Late(threading.Event):
+        """Wakes after whoever waits next has begun to, if it can."""
+
+        def set(self) -> None:
+            told_to_wait.wait(0.5)
+            super().set()
+
+        def clear(self) -> None:
+            super().clear()
+            told_to_wait.set()
+
+    crew: Crew[int] = Crew(1, lambda number: steps[number].wait(PATIENCE), never)
+    crew._mark = 1
+    crew._reached = Late()
+    crew.put(range(2))
+    steps[0].set()
+    while crew._unfinished > 1:
+        pass
+    assert not crew.wait(0, 1)
+    steps[1].set()
+    assert crew.wait(0, PATIENCE)
+    crew.close(wait=True)
+
+
 def test_errors_are_handed_on_with_their_item_and_stop_nothing() -> None:
     """Whatever their kind."""
     told: list[tuple[str, str]] = []
