@@ -146,6 +146,7 @@ class Run:
                 if self._options.clear:
                     self._clear({*names, *keep})
         finally:
+            self._crew.close(wait=not self._stopping)  # so that all that was sent is judged
             self._judge()
             self._finish(lookups)
 
@@ -158,8 +159,6 @@ class Run:
             lookups.close()
             if self._hasher is not None:
                 self._hasher.close(at_once=self._stopping)
-            if self._crew is not None:
-                self._crew.close(wait=not self._stopping)
             self._strategy.close()
 
     def _remember(self, lookups: Lookups) -> None:

@@ -197,7 +197,7 @@ class Stream:
 
     def ended(self) -> bool:
         """Whether everything has been read. Afterwards the digests mean nothing any more."""
-        return not self._stored.read(1)
+        return not self._fill(1)
 
     def parts(self, size: int) -> Iterator[bytes]:
         """Parts of ``size`` bytes, the last one shorter; none for an empty file.

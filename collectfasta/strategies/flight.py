@@ -14,7 +14,7 @@ BOUND = 16 * 1024 * 1024
 """Bytes in flight: what a link of 20 Mbit/s carries in 7 seconds."""
 
 SMALL = 64 * 1024
-"""Bytes. 128 bodies below this are 8 MiB at most: not worth a lock that all threads share."""
+"""Bytes. 256 bodies below this are 16 MiB at most: not worth a lock that all threads share."""
 
 
 class Flight:

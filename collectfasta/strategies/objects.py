@@ -17,7 +17,7 @@ from storages.utils import clean_name
 from collectfasta.exceptions import SourceError, UploadError
 from collectfasta.items import Sent
 from collectfasta.strategies.bodies import Body, Stream, make_body, other_gzip, read_source
-from collectfasta.strategies.flight import SMALL, Flight
+from collectfasta.strategies.flight import Flight
 from collectfasta.strategies.judge import Judge
 from collectfasta.strategies.native import NativeStrategy
 from collectfasta.strategies.overrides import overridden
@@ -210,9 +210,7 @@ class ObjectStrategy(NativeStrategy[S]):
     def upload(self, file: SourceFile) -> Sent:
         headers = self.headers(file.name)
         sent = None
-        if file.size < SMALL:
-            sent = self._upload_whole(file, headers)
-        elif file.size < self.large:
+        if file.size < self.large:
             with self.flight.hold(file.size):
                 sent = self._upload_whole(file, headers)
         return sent or self._upload_stream(file, headers)

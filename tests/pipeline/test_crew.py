@@ -128,25 +128,6 @@ def test_once_closed_nothing_new_is_begun() -> None:
     assert done == [1]
 
 
-@pytest.fixture
-def scarce(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """A machine that starts only so many threads more."""
-    start = threading.Thread.start
-
-    def leave(number: int) -> None:
-        left = [number]
-
-        def limited(thread: threading.Thread) -> None:
-            if not left[0]:
-                raise RuntimeError("can't start new thread")
-            left[0] -= 1
-            start(thread)
-
-        monkeypatch.setattr(threading.Thread, "start", limited)
-
-    return leave
-
-
 def test_a_machine_short_of_threads_makes_do(scarce: Callable[[int], None]) -> None:
     """No item is lost; without a single thread the error is one line."""
     done: list[int] = []

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import resource
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
 from collectfasta.exceptions import CollectfastaError
 from collectfasta.pipeline.workers import DaemonPool, bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PATIENCE = 30
 
@@ -84,22 +88,14 @@ def test_a_future_cancelled_in_time_is_never_run() -> None:
 
 
 def test_a_machine_short_of_threads_makes_do_with_those_it_gives(
-    monkeypatch: pytest.MonkeyPatch,
+    scarce: Callable[[int], None],
 ) -> None:
     """No job is lost; without a single thread the error is one line."""
-    start = threading.Thread.start
-    allowed = [2]
-
-    def scarce(thread: threading.Thread) -> None:
-        if not allowed[0]:
-            raise RuntimeError("can't start new thread")
-        allowed[0] -= 1
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", scarce)
+    scarce(2)
     with DaemonPool(8) as pool:
         futures = [pool.submit(divmod, number, 2) for number in range(50)]
         assert [future.result(PATIENCE)[0] for future in futures] == [n // 2 for n in range(50)]
+    scarce(0)
     with DaemonPool(8) as pool, pytest.raises(CollectfastaError, match="start a thread"):
         pool.submit(int)
 

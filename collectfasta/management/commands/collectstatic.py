@@ -11,7 +11,7 @@ from django.contrib.staticfiles.management.commands import collectstatic
 from django.core.management.base import CommandError
 
 from collectfasta.exceptions import CollectfastaError
-from collectfasta.pipeline.garbage import collected_seldom, left_at_exit
+from collectfasta.pipeline.garbage import left_at_exit
 from collectfasta.pipeline.memory import give_back_memory
 from collectfasta.settings import Settings
 
@@ -104,8 +104,7 @@ class Command(collectstatic.Command):
         on_main = threading.current_thread() is threading.main_thread()
         kept = signal.signal(signal.SIGTERM, _terminate) if on_main else None
         try:
-            with collected_seldom():
-                super().run_from_argv(argv)
+            super().run_from_argv(argv)
         except KeyboardInterrupt:
             self.stderr.write("Interrupted. What was not sent yet is sent by the next run.")
             sys.exit(130)
