@@ -54,13 +54,13 @@ class Crew(Generic[T]):
     def put(self, items: Sequence[T]) -> None:
         """Have ``items`` done, in their order as far as threads are free. Raises
         ``CollectfastaError`` where there is no thread at all; does nothing once closed."""
-        if self._closed:
-            return
         with self._lock:
+            if self._closed:
+                return
             self._unfinished += len(items)
             wanted = min(self._limit, self._unfinished)
-        for item in items:
-            self._items.put(item)
+            for item in items:
+                self._items.put(item)
         while len(self._threads) < wanted and self._start():
             pass
 
@@ -75,17 +75,21 @@ class Crew(Generic[T]):
 
     def close(self, *, wait: bool) -> None:
         """No more work: what nobody has begun is dropped. ``wait`` for what is being done."""
-        self._closed = True
+        with self._lock:
+            self._closed = True
+            self._drop()
+            for _ in self._threads:
+                self._items.put(None)
+        if wait:
+            for thread in self._threads:
+                thread.join()
+
+    def _drop(self) -> None:
         while True:
             try:
                 self._items.get_nowait()
             except queue.Empty:
-                break
-        for _ in self._threads:
-            self._items.put(None)
-        if wait:
-            for thread in self._threads:
-                thread.join()
+                return
 
     def _start(self) -> bool:
         name = f"collectfasta-io-{len(self._threads)}"
@@ -97,11 +101,10 @@ class Crew(Generic[T]):
 
     def _run(self) -> None:
         while (item := self._items.get()) is not None:
-            if not self._closed:
-                try:
-                    self._work(item)
-                except BaseException as error:  # noqa: BLE001 - whoever has put it is told
-                    self._failed(item, error)
+            try:
+                self._work(item)
+            except BaseException as error:  # noqa: BLE001 - whoever has put it is told
+                self._failed(item, error)
             del item
             with self._lock:
                 self._unfinished -= 1

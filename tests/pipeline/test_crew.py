@@ -124,6 +124,7 @@ def test_once_closed_nothing_new_is_begun() -> None:
     crew.close(wait=False)
     crew.put([4])
     release.set()
+    crew._threads[0].join(1)
     crew.close(wait=True)
     assert done == [1]
 
