@@ -108,7 +108,8 @@ def test_errors_are_handed_on_with_their_item_and_stop_nothing() -> None:
     assert told == [("a", "ValueError"), ("b", "ValueError")]
 
 
-def test_once_closed_nothing_new_is_begun() -> None:
+@pytest.mark.parametrize(("threads", "waiting"), [(1, [2, 3]), (2, [])])
+def test_once_closed_nothing_new_is_begun(threads: int, waiting: list[int]) -> None:
     """What waits is dropped, what comes is not taken, what is being done ends."""
     begun, release = threading.Event(), threading.Event()
     done: list[int] = []
@@ -118,8 +119,8 @@ def test_once_closed_nothing_new_is_begun() -> None:
         release.wait(PATIENCE)
         done.append(item)
 
-    crew = Crew(1, work, never)
-    crew.put([1, 2, 3])
+    crew = Crew(threads, work, never)
+    crew.put([1, *waiting])
     assert begun.wait(PATIENCE)
     crew.close(wait=False)
     crew.put([4])
