@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from collectfasta.items import Digest
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 BATCH_BYTES = 8 << 20
 BATCH_FILES = 256
+LARGE = 64 << 10
+"""Bytes. Files of this size wait for their turn on the link; smaller ones hardly need it."""
 PATIENCE = 0.25
 """Seconds to wait for the listing before worker processes are started, which it may spare."""
 
@@ -29,10 +33,10 @@ Hashed = list["tuple[SourceFile, Digest | str | None]"]
 
 
 def batches(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
-    """Largest first, so that the last ones to be sent are small; bounded by bytes and by number."""
+    """Bounded by bytes and by number, in the order of :func:`mixed`."""
     batch: list[SourceFile] = []
     size = 0
-    for file in sorted(files, key=lambda file: -file.size):
+    for file in mixed(sorted(files, key=lambda file: -file.size)):
         batch.append(file)
         size += file.size
         if size >= BATCH_BYTES or len(batch) >= BATCH_FILES:
@@ -40,6 +44,21 @@ def batches(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def mixed(files: Sequence[SourceFile]) -> Iterator[SourceFile]:
+    """``files``, which come largest first, with the small ones among the large.
+
+    Large ones keep the link busy and small ones the threads, so both go out together. The large are
+    through when half of the small are, so that the last ones to be sent are small.
+    """
+    first = bisect_right(files, -LARGE, key=lambda file: -file.size)
+    small = iter(files[first:])
+    each = (len(files) - first) // (2 * first) if first else 0
+    for file in files[:first]:
+        yield file
+        yield from islice(small, each)
+    yield from small
 
 
 def _bytes(files: Iterable[SourceFile]) -> int:

@@ -151,12 +151,13 @@ class Stream:
     """A large file, read once from start to end in parts, in bounded memory.
 
     A context manager. After the last part, ``xxh3`` is that of the source bytes, ``md5`` that of
-    the stored ones and ``wire`` their number.
+    the stored ones (of nothing, if it was not asked for) and ``wire`` their number.
     """
 
-    def __init__(self, file: SourceFile, compress: Compress | None) -> None:
+    def __init__(self, file: SourceFile, compress: Compress | None, *, md5: bool = True) -> None:
         self.file = file
         self.wire = 0
+        self._wants_md5 = md5
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._before: os.stat_result | None = None
         self._raw = self._open()
@@ -216,7 +217,8 @@ class Stream:
             return []
         if len(part) < size or self._source.count >= self.size:
             self._unchanged()
-        self._md5.update(part)
+        if self._wants_md5:
+            self._md5.update(part)
         self.wire += len(part)
         return [part]
 

@@ -6,6 +6,7 @@ what the storage would (see :mod:`collectfasta.strategies.s3.choice`), large one
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -50,6 +51,7 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
     library: ClassVar[type] = S3Storage
     batch: ClassVar[int] = 1000
     header_hooks: ClassVar[tuple[str, ...]] = ("get_object_parameters", "_get_write_parameters")
+    whole_md5: ClassVar[bool] = False
 
     def __init__(self, remote_storage: S3Storage) -> None:
         super().__init__(remote_storage)
@@ -205,7 +207,10 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
         hashers = [etags.PartHasher(size) for size in sizes]
         if not hashers:
             return None
-        with self.flight.hold(2 * MIB), self.stream(file, self.headers(file.name)) as stream:
+        with (
+            self.flight.hold(2 * MIB),
+            self.stream(file, self.headers(file.name), md5=False) as stream,
+        ):
             for part in stream.parts(MIB):
                 for hasher in hashers:
                     hasher.update(part)
@@ -235,20 +240,29 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
         parts = stream.parts(size)
         ahead = [self._multipart.next_part(parts, size)]
         if len(ahead[0]) < size:
+            sent = hashlib.md5(ahead[0], usedforsecurity=False).hexdigest()
             try:
                 etag = self._put(name, ahead[0], headers)
             finally:
                 self._multipart.give_back(ahead[0])
-            self.judge.see(name, etag, stream.md5.hex(), headers.group)
+            self.judge.see(name, etag, sent, headers.group)
             return etag
         etag, expected = self._multipart.send(name, self.key(name), ahead, parts, headers.params)
-        # Some servers answer the MD5 of the whole, as if there had been no parts.
-        way, sent = ("parts", expected) if "-" in etag else ("whole", stream.md5.hex())
-        self.judge.see(name, etag, sent, f"{headers.group} {way}")
+        if "-" in etag:
+            self.judge.see(name, etag, expected, f"{headers.group} parts")
+        else:
+            self._judge_whole(name, etag, stream, headers)
         return etag
 
+    def _judge_whole(self, name: str, etag: str, stream: Stream, headers: Headers) -> None:
+        """Some servers answer the MD5 of the whole, as if there had been no parts: the file is read
+        once more for them. If it has changed meanwhile, there is nothing to judge by."""
+        xxh3, (md5,) = self._streamed_md5(stream.file, headers)
+        if xxh3 == stream.xxh3:
+            self.judge.see(name, etag, md5, f"{headers.group} whole")
+
     def _digest(self, file: SourceFile) -> bytes:
-        with self.stream(file, Headers({}, "")) as stream:
+        with self.stream(file, Headers({}, ""), md5=False) as stream:
             for _ in stream.parts(MIB):
                 pass
             return stream.xxh3

@@ -212,7 +212,7 @@ class GoogleCloudStrategy(ListedStrategy[GoogleCloudStorage]):
             stored = [body.data, *([other_gzip(body.data)] if headers.gzip else [])]
             return body.xxh3, [f"{google_crc32c.value(data):08x}" for data in stored]
         crc = 0
-        with self.stream(file, headers) as stream:
+        with self.stream(file, headers, md5=False) as stream:
             for part in stream.parts(MIB):
                 crc = google_crc32c.extend(crc, part)
             return stream.xxh3, [f"{crc:08x}"]

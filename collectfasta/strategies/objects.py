@@ -17,16 +17,18 @@ from storages.utils import clean_name
 from collectfasta.exceptions import SourceError, UploadError
 from collectfasta.items import Sent
 from collectfasta.strategies.bodies import Body, Stream, make_body, other_gzip, read_source
-from collectfasta.strategies.flight import Flight
+from collectfasta.strategies.flight import SMALL, Flight
 from collectfasta.strategies.judge import Judge
 from collectfasta.strategies.native import NativeStrategy
 from collectfasta.strategies.overrides import overridden
+from collectfasta.strategies.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import BinaryIO
 
     from collectfasta.items import Digest, RemoteObject, SourceFile
+    from collectfasta.strategies.bodies import Compress
 
 S = TypeVar("S")
 _ODD = re.compile(r"^[/.]|/[/.]|/$|\\")
@@ -72,10 +74,14 @@ class ObjectStrategy(NativeStrategy[S]):
     large: int = 8 * MIB
     """Bytes: from this size on a file is streamed by ``put_stream``, not read into memory."""
 
+    whole_md5: ClassVar[bool] = True
+    """Whether ``put_stream`` needs the stream's own MD5, a third of the work on a large file."""
+
     def __init__(self, remote_storage: S) -> None:
         super().__init__(remote_storage)
         self.flight = Flight()
         self.judge = Judge()
+        self._turns = Turns()
         self.prefix = self._find_prefix()
         self._headers: dict[str, Headers] = {}
         self._vary = self.overridden(*self.header_hooks) is not None
@@ -150,13 +156,16 @@ class ObjectStrategy(NativeStrategy[S]):
 
         Raises ``SourceError`` or ``UploadError`` if the file cannot be read, or changes meanwhile.
         """
-        data = read_source(file, self.large)
-        if data is None:
-            return None
-        return make_body(data, self.compress if headers.gzip else None)
+        if headers.gzip or file.size >= SMALL:
+            return self._body(file, self.compress if headers.gzip else None)
+        return self._turns.take(lambda: self._body(file, None))
 
-    def stream(self, file: SourceFile, headers: Headers) -> Stream:
-        return Stream(file, self.compress if headers.gzip else None)
+    def _body(self, file: SourceFile, compress: Compress | None) -> Body | None:
+        data = read_source(file, self.large)
+        return None if data is None else make_body(data, compress)
+
+    def stream(self, file: SourceFile, headers: Headers, *, md5: bool = True) -> Stream:
+        return Stream(file, self.compress if headers.gzip else None, md5=md5)
 
     def same_bytes(self, file: SourceFile, digest: Digest, remote: RemoteObject) -> bool | None:
         """By MD5 of what would be sent, if the storage shows one; a subclass knows more kinds."""
@@ -210,7 +219,9 @@ class ObjectStrategy(NativeStrategy[S]):
     def upload(self, file: SourceFile) -> Sent:
         headers = self.headers(file.name)
         sent = None
-        if file.size < self.large:
+        if file.size < SMALL:
+            sent = self._upload_whole(file, headers)
+        elif file.size < self.large:
             with self.flight.hold(file.size):
                 sent = self._upload_whole(file, headers)
         return sent or self._upload_stream(file, headers)
@@ -224,7 +235,7 @@ class ObjectStrategy(NativeStrategy[S]):
         return Sent(etag, body.xxh3, len(body.data))
 
     def _upload_stream(self, file: SourceFile, headers: Headers) -> Sent:
-        with self.stream(file, headers) as stream:
+        with self.stream(file, headers, md5=self.whole_md5) as stream:
             etag = self.put_stream(file.name, stream, headers)
             sent = Sent(etag, stream.xxh3, stream.wire)
             if stream.ended():
@@ -241,7 +252,11 @@ def type_suffix(name: str) -> str:
     name where it might see a URL in it."""
     if ":" in name:
         return name
-    stem, suffix = posixpath.splitext(name)
+    stem, _, last = name.rpartition(".")
+    if not stem or stem[-1] in "./" or "/" in last:  # as splitext, which is not as quick
+        stem, suffix = posixpath.splitext(name)
+    else:
+        suffix = f".{last}"
     if suffix in mimetypes.encodings_map or suffix.lower() in mimetypes.encodings_map:
         return posixpath.splitext(stem)[1] + suffix
     return suffix

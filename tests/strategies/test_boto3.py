@@ -12,7 +12,7 @@ from django.core.files.base import ContentFile
 from storages.backends.s3 import S3ManifestStaticStorage, S3Storage
 
 from collectfasta.exceptions import DestinationError, ListingForbidden, SourceError, UploadError
-from collectfasta.items import RemoteObject
+from collectfasta.items import RemoteObject, SourceFile
 from collectfasta.strategies.boto3 import (
     Boto3ManifestFileSystemStrategy,
     Boto3ManifestMemoryStrategy,
@@ -35,6 +35,7 @@ from tests.strategies.s3.kit import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 URL = "http://127.0.0.1:9"
 
@@ -434,6 +435,54 @@ def test_a_damaged_part_of_a_large_file_is_found_out(store: Store) -> None:
     store.strike(Kind.DAMAGE, "UploadPart")
     with pytest.raises(UploadError, match="another checksum"):
         strategy.upload(source("b.bin", bytes(9 * MIB)))
+
+
+def answers_the_whole(strategy: Boto3Strategy, monkeypatch: pytest.MonkeyPatch, etag: str) -> None:
+    """As servers do that give a multipart object the MD5 of all its bytes."""
+
+    def send(
+        name: str, key: str, ahead: list[bytes], parts: Iterator[bytes], params: Any
+    ) -> tuple[str, str]:
+        strategy._multipart.give_back(ahead.pop())
+        for _ in parts:
+            pass
+        return etag, "combined-2"
+
+    monkeypatch.setattr(strategy._multipart, "send", send)
+
+
+def test_a_server_that_answers_the_md5_of_the_whole_is_judged_by_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once one upload has shown that it does, another answer is damage."""
+    strategy = opened(store)
+    data = bytes(9 * MIB)
+    answers_the_whole(strategy, monkeypatch, hashlib.md5(data, usedforsecurity=False).hexdigest())
+    assert strategy.upload(source("a.bin", data)).wire == len(data)
+    with pytest.raises(UploadError, match=r"^b\.bin: the storage answered another checksum"):
+        strategy.upload(source("b.bin", data + b"!"))
+
+
+def test_a_large_file_that_changes_after_it_was_sent_is_not_judged_by_what_it_is_now(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What was sent is what is remembered; the file's new bytes say nothing of it."""
+    strategy = opened(store)
+    data = bytes(9 * MIB)
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    answers_the_whole(strategy, monkeypatch, md5)
+    strategy.upload(source("a.bin", data))
+    path = tmp_path / "b.bin"
+    path.write_bytes(data)
+    file = SourceFile(str(path), "b.bin", len(data))
+    judge = strategy._judge_whole
+
+    def edited(*args: Any) -> None:
+        path.write_bytes(data[:-1] + b"!")
+        judge(*args)
+
+    monkeypatch.setattr(strategy, "_judge_whole", edited)
+    assert strategy.upload(file).etag == md5
 
 
 # -- subclasses ---------------------------------------------------------------------------------

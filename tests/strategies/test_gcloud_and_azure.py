@@ -238,8 +238,8 @@ def test_a_large_file_that_changes_meanwhile_fails(
     strategy = cloud.open(**small_puts(cloud))
     stream = strategy.stream
 
-    def touched(file: SourceFile, headers: Any) -> Any:
-        opened = stream(file, headers)
+    def touched(file: SourceFile, headers: Any, **more: Any) -> Any:
+        opened = stream(file, headers, **more)
         os.utime(file.path, (1, 1))
         return opened
 

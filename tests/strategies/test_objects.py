@@ -311,6 +311,12 @@ def test_the_end_of_a_name_is_all_that_guessing_looks_at(parts: list[str], end: 
     assert mimetypes.guess_type(name) == mimetypes.guess_type(f"other/stem{suffix}"), (stem, suffix)
 
 
+@pytest.mark.parametrize("name", ["LICENSE", "a.b/LICENSE", ".css", "a/.css", "a/..css"])
+def test_names_without_an_end_share_one_guess(name: str) -> None:
+    """A folder's dots are none of theirs, nor are leading ones."""
+    assert type_suffix(name) == ""
+
+
 def test_a_name_that_looks_like_a_url_is_guessed_by_itself() -> None:
     """``mimetypes`` would read its scheme."""
     assert type_suffix("data:text/css,x") == "data:text/css,x"

@@ -132,7 +132,10 @@ class FastTransport:
         return etag
 
     def _store(self, size: int, headers: Headers) -> S3Store | None:
-        seconds = next((time for mib, time in _TIMES if size <= mib * MIB), _TIMES[-1][1])
+        if size <= MIB:  # nearly always
+            seconds = _TIMES[0][1]
+        else:
+            seconds = next((time for mib, time in _TIMES if size <= mib * MIB), _TIMES[-1][1])
         store = self._stores.get((seconds, headers))
         if store is None:
             with self._lock:
