@@ -22,9 +22,9 @@ PAGE = 1000
 SMALL_PAGE = 32
 """Objects on a page where hardly any is ours."""
 SPARSE = 100
-"""Fewer than one of so many objects is ours: time to jump."""
+"""Fewer than one of so many objects is ours: the next pages may be smaller."""
 FAN = 16
-"""Ranges that a sparse one is split into, so that its many requests go side by side."""
+"""Ranges at most that one is split into if it needs many requests, so that they go side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,10 @@ class Ranges:
         passed = len(keys) - len(rest)
         if not passed:  # an empty page, or a server that does not begin where it was told to
             return listed.objects, [partial(self._step, keys, limit, listed.token)]
-        if passed * SPARSE < listed.count:
-            return listed.objects, self._split(rest, FAN, max(SMALL_PAGE, limit // 4))
-        return listed.objects, self._split(rest, 1, min(PAGE, limit * 4))
+        sparse = passed * SPARSE < listed.count
+        wanted = max(SMALL_PAGE, limit // 4) if sparse else min(PAGE, limit * 4)
+        pages = len(rest) // passed  # if they all are like this one
+        return listed.objects, self._split(rest, min(FAN, max(1, pages // 2)), wanted)
 
 
 def _after(key: str) -> str:

@@ -77,6 +77,19 @@ def test_a_long_foreign_stretch_is_jumped_over() -> None:
     assert len(bucket.requests) <= 2
 
 
+def test_many_requests_for_one_range_go_side_by_side() -> None:
+    """Foreign objects after each tenth name: one request for each such stretch, few in a row."""
+    names = _names(1000)
+    foreign = [f"{name}~{number:04}" for name in names[9::10] for number in range(3000)]
+    bucket = Bucket(foreign, names)
+    steps, rounds = Ranges(bucket.fetch, names).steps(4), 0
+    while steps:
+        rounds += 1
+        steps = [following for step in steps for following in step()[1]]
+    assert rounds <= 8
+    assert len(bucket.requests) < 300
+
+
 def test_scattered_foreign_objects_cost_at_most_a_request_per_name() -> None:
     """1,000 foreign objects after each of ours: the promise of a bucket that is not ours alone."""
     names = _names(100)
