@@ -103,15 +103,10 @@ def _parse_times_quickly(session: Any) -> None:
 
 def _time(value: Any) -> datetime:
     try:
-        found = datetime.fromisoformat(value)
+        return datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        return _any_time(value)
-    return found if found.tzinfo is not None else _any_time(value)
-
-
-def _any_time(value: Any) -> datetime:
-    parsed: datetime = parse_timestamp(value)
-    return parsed
+        parsed: datetime = parse_timestamp(value)
+        return parsed
 
 
 def _wants_checksums(given: Mapping[str, Any], session: Any) -> bool:
