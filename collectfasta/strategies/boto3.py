@@ -135,20 +135,20 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
         self._sdk.watch()
         self._multipart = Multipart(connection, self.flight, self._chunk)
         if self._choice is None:
-            self._choice, self._fast = self._choose(connection)
+            self._choice, self._fast = self._choose(connection, threads)
         if self._choice.name == "save":
             self._own = OwnSave(storage, connection.place, self._digest, self._etag)
         self._listing = Listing(self.prefix, self._sdk, self._fast)
         self._opened = connection
 
-    def _choose(self, connection: Connection) -> tuple[Choice, FastTransport | None]:
+    def _choose(self, connection: Connection, threads: int) -> tuple[Choice, FastTransport | None]:
         choice = choose(self.storage, connection)
         if choice.options is None:
             return choice, None
         from collectfasta.strategies.s3.fast import REFUSALS, FastTransport
 
         try:
-            return choice, FastTransport(choice.options, self._sdk)
+            return choice, FastTransport(choice.options, self._sdk, threads)
         except REFUSALS as error:
             why = f"obstore refuses its options: {type(error).__name__}"
             return Choice("put_object", why), None

@@ -7,40 +7,65 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PAUSE = 1.0
+T = TypeVar("T")
+
+PAUSE = 0.25
 """Seconds between two decreases: the answers to what was already under way tell nothing new."""
+
+SAMPLE = 8
+"""Answers at least that a decrease is founded on."""
+
+SHARE = 0.25
+"""Of the answers, refusals that are too many. Fewer are no sign of overload, and keep it busy."""
 
 
 class Gate:
-    """A context manager around each request; ``slow_down`` is called for each refusal."""
+    """What each request passes through; ``slow_down`` is called for each refusal.
+
+    Costs nothing until the first refusal.
+    """
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = most
         self._limit = float(most)
         self._in_flight = 0
         self._clock = clock
-        self._decreased = -PAUSE
         self._changed = threading.Condition()
+        self._calm = True
+        self._decided = -PAUSE
+        self._answers = 0
+        self._refusals = 0
 
     @property
     def limit(self) -> int:
         """Requests that may be in flight now; always at least one."""
         return int(self._limit)
 
-    def __enter__(self) -> None:
+    def run(self, request: Callable[[], T]) -> T:
+        """What ``request`` returns or raises, once there is room for it."""
+        if self._calm:
+            return request()
         with self._changed:
             self._changed.wait_for(lambda: self._in_flight < self.limit)
             self._in_flight += 1
+        done = False
+        try:
+            result = request()
+            done = True
+        finally:
+            self._leave(done)
+        return result
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def _leave(self, done: bool) -> None:
         with self._changed:
             self._in_flight -= 1
-            if kind is None:
+            if done:
+                self._answers += 1
                 self._limit = min(self._most, self._limit + 1 / self._limit)
             self._changed.notify()
 
@@ -48,6 +73,12 @@ class Gate:
         """The store has answered 503 or 429."""
         now = self._clock()
         with self._changed:
-            if now - self._decreased >= PAUSE:
-                self._decreased = now
+            self._calm = False
+            self._answers += 1
+            self._refusals += 1
+            if self._answers < SAMPLE or now - self._decided < PAUSE:
+                return
+            if self._refusals > SHARE * self._answers:
                 self._limit = max(1.0, self._limit / 2)
+            self._decided = now
+            self._answers = self._refusals = 0

@@ -11,6 +11,7 @@ import re
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import obstore
@@ -18,6 +19,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError
 from obstore.store import S3Store
 
 from collectfasta.exceptions import CollectfastaError, DestinationError, UploadError
+from collectfasta.strategies.gate import Gate
 from collectfasta.strategies.s3.etags import plain
 from collectfasta.strategies.s3.shapes import Headers, Shape, as_head, shape_of
 
@@ -32,14 +34,20 @@ PAGE = 1000
 """Objects on a page of a listing; more are never asked for."""
 ENOUGH = 3
 """Files that only the SDK could write, until it gets them all."""
-STORES = 32
-"""Each set of x-amz headers needs a store, and each store has connections of its own."""
+STORES = 64
+"""Each set of x-amz headers needs two, and each store has connections of its own."""
+
+RETRIES = 100
+"""Within three minutes. A first try has none, so that we hear when the storage is overloaded."""
 
 SHAPES = 10_000
 """Sets of parameters that are remembered as obstore takes them."""
 
 REFUSALS = (BaseError, ValueError, TypeError)
 """What is raised for options that this version does not know, or cannot read."""
+
+FAILURES = (BaseError, FileNotFoundError)
+"""What is raised for requests."""
 
 _UNFIT_KEY = re.compile(r"(^|/)(\.{0,2}(/|$))|[\x00-\x1f\x7f]")
 """Keys that obstore refuses or alters: empty, ``.`` and ``..`` segments, control characters."""
@@ -90,10 +98,11 @@ class Options:
 class FastTransport:
     """Puts and listings through obstore; ``sdk`` takes what it cannot do."""
 
-    def __init__(self, options: Options, sdk: SdkTransport) -> None:
+    def __init__(self, options: Options, sdk: SdkTransport, threads: int) -> None:
         self._options = options
         self._sdk = sdk
-        self._stores: dict[tuple[int, Headers], S3Store] = {}
+        self.gate = Gate(threads)
+        self._stores: dict[tuple[int, Headers, int], S3Store] = {}
         self._shapes: dict[str, Shape | None] = {}
         self._lock = threading.Lock()
         self._looking = options.store(60, (), 3)
@@ -110,18 +119,43 @@ class FastTransport:
         shape = self._shape(params, fingerprint)
         if shape is None or self.gave_up or _UNFIT_KEY.search(key) is not None:
             return self._sdk.put(name, key, data, params)
-        attributes, headers = shape
-        store = self._store(len(data), headers)
-        if store is None:
-            return self._sdk.put(name, key, data, params)
         try:
-            answer = obstore.put(store, key, data, attributes=attributes, use_multipart=False)
-        except (BaseError, FileNotFoundError) as error:
+            etag = self._send(key, data, shape)
+        except FAILURES as error:
             exhausted = _exhausted(error, name, self._sdk.connection.place)
             if exhausted is not None:
                 raise exhausted from None
             return self._second_opinion(name, key, data, params)
-        return plain(answer["e_tag"])
+        return self._sdk.put(name, key, data, params) if etag is None else etag
+
+    def _send(self, key: str, data: bytes, shape: Shape) -> str | None:
+        """The answer's ETag; ``None`` where obstore would need too many stores."""
+        attributes, headers = shape
+        seconds = _seconds(len(data))
+        for retries in (0, RETRIES):
+            store = self._store(seconds, headers, retries)
+            if store is None:
+                return None
+            request = partial(obstore.put, store, key, data, use_multipart=False)
+            try:
+                answer = self.gate.run(partial(request, attributes=attributes))
+            except FAILURES as error:
+                if retries or not self._passing(error):
+                    raise
+            else:
+                return plain(answer["e_tag"])
+        return None
+
+    def _passing(self, error: Exception) -> bool:
+        """Whether trying again may help; tells the gate if there are too many of us."""
+        text = str(error)
+        status = _STATUS.search(text)
+        if status is not None:
+            if status[1] in {"503", "429"}:
+                self.gate.slow_down()
+            return True
+        failure = _FAILURE.search(text)
+        return failure is not None and failure[1] != "Timeout"
 
     def _second_opinion(self, name: str, key: str, data: bytes, params: Mapping[str, Any]) -> str:
         """The SDK follows redirects, and its errors have codes."""
@@ -131,18 +165,14 @@ class FastTransport:
             self.gave_up = "the bucket answers obstore otherwise than the SDK"
         return etag
 
-    def _store(self, size: int, headers: Headers) -> S3Store | None:
-        if size <= MIB:  # nearly always
-            seconds = _TIMES[0][1]
-        else:
-            seconds = next((time for mib, time in _TIMES if size <= mib * MIB), _TIMES[-1][1])
-        store = self._stores.get((seconds, headers))
+    def _store(self, seconds: int, headers: Headers, retries: int) -> S3Store | None:
+        store = self._stores.get((seconds, headers, retries))
         if store is None:
             with self._lock:
-                store = self._stores.get((seconds, headers))
+                store = self._stores.get((seconds, headers, retries))
                 if store is None and len(self._stores) < STORES:
-                    store = self._options.store(seconds, headers, 100)
-                    self._stores[seconds, headers] = store
+                    store = self._options.store(seconds, headers, retries)
+                    self._stores[seconds, headers, retries] = store
         return store
 
     def _shape(self, params: Mapping[str, Any], fingerprint: str) -> Shape | None:
@@ -194,6 +224,13 @@ class FastTransport:
             return None
         entries = [(meta["path"], meta["size"], plain(meta["e_tag"])) for meta in found]
         return entries, len(entries) >= PAGE
+
+
+def _seconds(size: int) -> int:
+    """How long a request with a body of ``size`` bytes may take."""
+    if size <= MIB:  # nearly always
+        return _TIMES[0][1]
+    return next((time for mib, time in _TIMES if size <= mib * MIB), _TIMES[-1][1])
 
 
 def _exhausted(error: Exception, name: str, place: Place) -> CollectfastaError | None:

@@ -47,8 +47,9 @@ class SdkTransport:
         client, bucket = self.connection.client, self.connection.bucket
         try:
             # As a file, the body goes out in blocks: a socket's time-out covers one block then.
-            with self.gate:
-                answer = client.put_object(Bucket=bucket, Key=key, Body=io.BytesIO(data), **params)
+            answer = self.gate.run(
+                lambda: client.put_object(Bucket=bucket, Key=key, Body=io.BytesIO(data), **params)
+            )
         except ERRORS as error:
             raise self.connection.place.file(error, name) from None
         return plain(answer.get("ETag"))
