@@ -66,7 +66,7 @@ class AzureBlobStrategy(ListedStrategy[AzureStorage]):
         "service_client",
         "_get_content_settings_parameters",
     )
-    overwrite = "overwrite_files"
+    in_a_run: ClassVar[Mapping[str, Any]] = {"overwrite_files": True, "upload_max_conn": 1}
     batch = 256
     large = SINGLE + 1
 

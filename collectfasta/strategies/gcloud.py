@@ -31,7 +31,7 @@ from collectfasta.strategies.objects import MIB, Headers
 from collectfasta.strategies.ranges import Listed, Ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from google.cloud.storage import Blob
@@ -62,7 +62,7 @@ class GoogleCloudStrategy(ListedStrategy[GoogleCloudStorage]):
         "client",
         "_compress_content",
     )
-    overwrite = "file_overwrite"
+    in_a_run: ClassVar[Mapping[str, Any]] = {"file_overwrite": True}
     batch = 100
     large = CHUNK + 1  # the storage, too, sends up to 8 MiB in one request
 

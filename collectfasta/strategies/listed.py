@@ -11,6 +11,8 @@ from collectfasta.strategies.objects import MIB
 from collectfasta.strategies.ownsave import OwnSave
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from collectfasta.items import RemoteObject, SourceFile
     from collectfasta.strategies.bodies import Body
     from collectfasta.strategies.objects import Headers
@@ -23,8 +25,8 @@ Shown = tuple[Any, ...]
 class ListedStrategy(NamedStrategy[S]):
     """A storage whose listing shows each object's headers, so that none is looked up by itself.
 
-    A subclass says which methods its fast path replaces, which attributes make its storage
-    overwrite, and how expected and shown headers compare.
+    A subclass says which methods its fast path replaces, how its storage is set up for a run, and
+    how expected and shown headers compare.
     """
 
     shows_headers = True
@@ -32,8 +34,9 @@ class ListedStrategy(NamedStrategy[S]):
     hooks: ClassVar[tuple[str, ...]]
     """Methods that must be the library's own, or else files are sent by the storage's ``save``."""
 
-    overwrite: ClassVar[str]
-    """The storage's option that makes it write in place."""
+    in_a_run: ClassVar[Mapping[str, Any]]
+    """The storage's options that make its own ``save`` write in place, and in the thread that
+    calls: the program cannot end before an SDK's own threads do, even if a server hangs."""
 
     def __init__(self, remote_storage: S) -> None:
         super().__init__(remote_storage)
@@ -53,7 +56,7 @@ class ListedStrategy(NamedStrategy[S]):
     def open(self, threads: int) -> None:
         self.threads = max(1, threads)
         if self._why is not None:
-            self._own_save = OwnSave(self.remote_storage, **{self.overwrite: True})
+            self._own_save = OwnSave(self.remote_storage, **self.in_a_run)
 
     # -- headers --------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from tests.faults.conftest import FILES, on_disk, tree_at
 from tests.faults.test_cache import answering, patient_caches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from tests.faults.conftest import Site
@@ -32,12 +32,14 @@ SIGNALS = [pytest.param(number, id=number.name) for number in STATUS]
 
 
 @contextlib.contextmanager
-def running(folder: Path, *args: str) -> Iterator[subprocess.Popen[str]]:
+def running(
+    folder: Path, *args: str, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """The command in a process group of its own, of which nothing is left in the end."""
     process = subprocess.Popen(
         support.command_line(*args),
         cwd=folder,
-        env=support.command_env(),
+        env=support.command_env(env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

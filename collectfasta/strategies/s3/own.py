@@ -41,7 +41,7 @@ class OwnSave:
         digest: Callable[[SourceFile], bytes],
         look: Callable[[str], str],
     ) -> None:
-        self._storage = _overwriting(storage)
+        self._storage = _for_a_run(storage)
         self._place = place
         self._digest = digest
         self._look = look
@@ -141,10 +141,13 @@ def _events_of(storage: Any) -> Any:
         return None
 
 
-def _overwriting(storage: Any) -> Any:
-    """``storage``, or a copy of it that writes in place where it would otherwise rename."""
-    if storage.file_overwrite or overridden(storage, S3Storage, ("get_available_name",)):
-        return storage
+def _for_a_run(storage: Any) -> Any:
+    """A copy of ``storage`` that writes in place where it would otherwise rename, and in the thread
+    that calls: the program cannot end before the SDK's own threads do, even if a server hangs."""
+    own_names = overridden(storage, S3Storage, ("get_available_name",))
     storage = copy.copy(storage)
-    storage.file_overwrite = True
+    if not own_names:
+        storage.file_overwrite = True
+    storage.transfer_config = copy.copy(storage.transfer_config)
+    storage.transfer_config.use_threads = False
     return storage
