@@ -56,6 +56,7 @@ class OnePass:
         self._scans = dict(scans)
         self._rewriter = Rewriter(overlay, rules, space.staged)
         self._sources: dict[str, SourceFile] = {}
+        self._keys: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._hashed: dict[str, str] = {}
         self._made: dict[str, SourceFile | None] = {}
@@ -138,7 +139,10 @@ class OnePass:
         return SourceFile(path, name, len(data), data)
 
     def _key(self, name: str) -> str:
-        return self._overlay.hash_key(self._overlay.clean_name(name))
+        key = self._keys.get(name)
+        if key is None:
+            key = self._keys[name] = self._overlay.hash_key(self._overlay.clean_name(name))
+        return key
 
     def _hashed_name(self, name: str) -> str:
         return self._hashed[self._key(name)]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import posixpath
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import SuspiciousOperation
@@ -149,7 +148,10 @@ class Space:
 
     def link(self, name: str, source: SourceFile) -> None:
         """``name`` is a second name for the same bytes."""
-        self.written[name] = replace(source, name=name, pinned=source.data is None)
+        pinned = source.data is None
+        self.written[name] = SourceFile(
+            source.path, name, source.size, source.data, source.modified, pinned
+        )
 
     def remove(self, name: str) -> None:
         self.written.pop(name, None)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
-    from collectfasta.items import SourceFile
+    from collectfasta.items import Record, RemoteObject, SourceFile
     from collectfasta.pipeline.lookups import Lookups
     from collectfasta.pipeline.report import Tally
     from collectfasta.strategies.native import NativeStrategy
@@ -104,7 +104,7 @@ class Hasher:
             if remote is not None and file.name not in remote:
                 new.append((file, None))
             elif file.data is not None:
-                known.append((file, digest_of(file.data, md5=True)))
+                known.append((file, digest_of(file.data, md5=self._strategy.uses_records)))
             elif self._shared is not None and (digest := self._shared.get(file.path)):
                 known.append((file, digest))
             else:
@@ -113,24 +113,22 @@ class Hasher:
 
     def _submit(self, batch: list[SourceFile], files: Sequence[SourceFile]) -> Future[list[Answer]]:
         pool = self._started(files)
-        records = self._lookups.records()
-        tasks: list[Task] = [(file.path, self._beside(file.name)) for file in batch]
+        records, remote = self._lookups.records(), self._lookups.remote() or {}
+        tasks: list[Task] = [
+            (file.path, self._beside(file.name, records.get(file.name), remote.get(file.name)))
+            for file in batch
+        ]
         md5 = self._strategy.uses_records and any(
             file.name not in records and beside is None
             for file, (_, beside) in zip(batch, tasks, strict=True)
         )
         return pool.run(hash_batch, tasks, md5)
 
-    def _beside(self, name: str) -> str | None:
+    def _beside(self, name: str, record: Record | None, remote: RemoteObject | None) -> str | None:
         """The copy to compare with, unless a record vouches for it."""
-        path = self._strategy.beside(name)
-        if path is None:
-            return None
-        remote = (self._lookups.remote() or {}).get(name)
-        record = self._lookups.records().get(name)
         if remote is not None and record is not None and record.etag == remote.etag:
             return None
-        return path
+        return self._strategy.beside(name)
 
     def _started(self, files: Sequence[SourceFile]) -> HashPool:
         if self._pool is None:
