@@ -10,7 +10,13 @@ Each of these changes to the code has been made by hand, and is caught here:
 - failures: a failed upload counts as one that was made; a failing cache ends the run;
 - order: the manifest goes first; plain files and the manifest follow although hashed files failed;
   ``--clear`` deletes although something failed; a dry run sends;
-- wholeness: a file on a disk is written in place.
+- wholeness: a file on a disk is written in place; an object is deleted before it is written anew;
+- only what was collected: one file more is sent along;
+- the storage as it is configured: it gzips, and we do not;
+- interrupts: a run that was told to stop goes on.
+
+Of the ten promises that leaves two that no sequence of runs can show: stock Django where the app is
+disabled (``tests/test_command.py``), and bounded memory (``tests/pipeline/test_memory.py``).
 """
 
 from __future__ import annotations
