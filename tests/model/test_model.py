@@ -16,7 +16,7 @@ Each of these changes to the code has been made by hand, and is caught here:
 - interrupts: a run that was told to stop goes on.
 
 Of the ten promises that leaves two that no sequence of runs can show: stock Django where the app is
-disabled (``tests/test_command.py``), and bounded memory (``tests/pipeline/test_memory.py``).
+disabled (``tests/test_command.py``), and bounded memory (``tests/faults/test_small_machines.py``).
 """
 
 from __future__ import annotations
