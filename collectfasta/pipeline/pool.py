@@ -15,6 +15,7 @@ import sys
 import threading
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from collectfasta.pipeline.workers import DaemonPool, PoolClosed
@@ -31,6 +32,10 @@ MANY_BYTES = 96 << 20
 
 MAX_PROCESSES = 8
 
+_CPU = "/sys/fs/cgroup/cpu"
+QUOTAS = ((f"{_CPU}.max",), (f"{_CPU}/cpu.cfs_quota_us", f"{_CPU}/cpu.cfs_period_us"))
+"""Where a cgroup's limit stands: microseconds in each period, and the period's length."""
+
 PATIENCE = 0.5
 """Seconds that workers have to end at once."""
 
@@ -41,12 +46,20 @@ def cpus() -> int:
         count = len(os.sched_getaffinity(0))
     else:
         count = os.cpu_count() or 1
-    try:
-        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as limits:
-            quota, period = limits.read().split()
-    except (OSError, ValueError):
-        return count
-    return count if quota == "max" else max(1, min(count, math.ceil(int(quota) / int(period))))
+    return max(1, min(count, math.ceil(_quota())))
+
+
+def _quota() -> float:
+    """CPUs that the cgroup grants, as version 2 says it, or version 1; infinitely many if none."""
+    for files in QUOTAS:
+        try:
+            texts = [Path(file).read_text(encoding="ascii") for file in files]
+            quota, period = " ".join(texts).split()
+            if int(quota) > 0:
+                return int(quota) / int(period)
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+    return sys.maxsize
 
 
 def many(files: int, size: int) -> bool:

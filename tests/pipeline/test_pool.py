@@ -236,6 +236,36 @@ def test_what_cannot_be_read_is_an_answer(tmp_path: Path) -> None:
     assert isinstance(good, tuple)
 
 
+@pytest.mark.parametrize(
+    ("version", "texts", "expected"),
+    [
+        (2, ["150000 100000"], 2),
+        (2, ["50000 100000"], 1),
+        (2, ["900000 100000"], 4),
+        (2, ["max 100000"], 4),
+        (1, ["200000\n", "100000\n"], 2),
+        (1, ["-1", "100000"], 4),
+        (1, ["odd", "100000"], 4),
+    ],
+)
+def test_a_cgroups_quota_is_a_number_of_cpus(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    version: int,
+    texts: list[str],
+    expected: int,
+) -> None:
+    """Rounded up, in either version of cgroups; without one, all that there are: four here."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
+    files = [tmp_path / str(number) for number in range(len(texts))]
+    for file, text in zip(files, texts, strict=True):
+        file.write_text(text)
+    absent = (str(tmp_path / "absent"),)
+    found = tuple(str(file) for file in files)
+    monkeypatch.setattr(pool, "QUOTAS", (found, absent) if version == 2 else (absent, found))
+    assert cpus() == expected
+
+
 def test_cpus_are_at_least_one() -> None:
     """And at most what the machine has."""
     assert 1 <= cpus() <= (os.cpu_count() or 1)
