@@ -65,6 +65,10 @@ def _bytes(files: Iterable[SourceFile]) -> int:
     return sum(file.size for file in files if file.data is None)
 
 
+def _vouched(record: Record | None, remote: RemoteObject | None) -> bool:
+    return record is not None and remote is not None and record.etag == remote.etag
+
+
 class Hasher:
     """Hashes the files of a run, each local path once where a second name shares it."""
 
@@ -113,22 +117,26 @@ class Hasher:
 
     def _submit(self, batch: list[SourceFile], files: Sequence[SourceFile]) -> Future[list[Answer]]:
         pool = self._started(files)
-        records, remote = self._lookups.records(), self._lookups.remote() or {}
-        tasks: list[Task] = [
-            (file.path, self._beside(file.name, records.get(file.name), remote.get(file.name)))
-            for file in batch
-        ]
+        records = self._lookups.records()
+        tasks: list[Task] = list(
+            zip((file.path for file in batch), self._beside(batch), strict=True)
+        )
         md5 = self._strategy.uses_records and any(
             file.name not in records and beside is None
             for file, (_, beside) in zip(batch, tasks, strict=True)
         )
         return pool.run(hash_batch, tasks, md5)
 
-    def _beside(self, name: str, record: Record | None, remote: RemoteObject | None) -> str | None:
-        """The copy to compare with, unless a record vouches for it."""
-        if remote is not None and record is not None and record.etag == remote.etag:
-            return None
-        return self._strategy.beside(name)
+    def _beside(self, batch: list[SourceFile]) -> list[str | None]:
+        """The copies to compare with, unless a record vouches for them."""
+        paths = [self._strategy.beside(file.name) for file in batch]
+        if not any(paths):  # only a disk has copies; others need not wait for the listing
+            return paths
+        records, remote = self._lookups.records(), self._lookups.remote() or {}
+        return [
+            None if _vouched(records.get(file.name), remote.get(file.name)) else path
+            for file, path in zip(batch, paths, strict=True)
+        ]
 
     def _started(self, files: Sequence[SourceFile]) -> HashPool:
         if self._pool is None:

@@ -151,7 +151,7 @@ class Stream:
     """A large file, read once from start to end in parts, in bounded memory.
 
     A context manager. After the last part, ``xxh3`` is that of the source bytes, ``md5`` that of
-    the stored ones (of nothing, if it was not asked for) and ``wire`` their number.
+    the stored ones, if it was asked for, and ``wire`` their number.
     """
 
     def __init__(self, file: SourceFile, compress: Compress | None, *, md5: bool = True) -> None:
@@ -194,6 +194,8 @@ class Stream:
 
     @property
     def md5(self) -> bytes:
+        if not self._wants_md5:
+            raise RuntimeError("This stream was told not to make an MD5.")
         return self._md5.digest()
 
     def ended(self) -> bool:

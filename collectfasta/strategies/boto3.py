@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from storages.backends.s3 import S3Storage
 from storages.utils import ReadBytesWrapper
 
-from collectfasta.exceptions import DestinationError
+from collectfasta.exceptions import DestinationError, SourceError, UploadError
 from collectfasta.items import RemoteObject, Sent
 from collectfasta.strategies.naming import NamedStrategy
 from collectfasta.strategies.objects import MIB, Headers
@@ -257,7 +257,11 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
     def _judge_whole(self, name: str, etag: str, stream: Stream, headers: Headers) -> None:
         """Some servers answer the MD5 of the whole, as if there had been no parts: the file is read
         once more for them. If it has changed meanwhile, there is nothing to judge by."""
-        xxh3, (md5,) = self._streamed_md5(stream.file, headers)
+        try:
+            with self.flight.hold(2 * MIB):
+                xxh3, (md5,) = self._streamed_md5(stream.file, headers)
+        except (SourceError, UploadError):
+            return
         if xxh3 == stream.xxh3:
             self.judge.see(name, etag, md5, f"{headers.group} whole")
 

@@ -21,7 +21,8 @@ SAMPLE = 8
 """Answers at least that a decrease is founded on."""
 
 SHARE = 0.25
-"""Of the answers, refusals that are too many. Fewer are no sign of overload, and keep it busy."""
+"""Of the answers, refusals that are too many where each request is tried again for minutes: fewer
+keep the store busy."""
 
 
 class Gate:
@@ -30,14 +31,17 @@ class Gate:
     Costs nothing until the first refusal.
     """
 
-    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, most: int, share: float = SHARE, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._most = most
+        self._share = share
         self._limit = float(most)
         self._in_flight = 0
         self._clock = clock
         self._changed = threading.Condition()
         self._calm = True
-        self._decided = -PAUSE
+        self._decided = 0.0
         self._answers = 0
         self._refusals = 0
 
@@ -73,12 +77,15 @@ class Gate:
         """The store has answered 503 or 429."""
         now = self._clock()
         with self._changed:
-            self._calm = False
+            if self._calm:  # nobody has counted so far
+                self._calm, self._decided = False, now
+                return
             self._answers += 1
             self._refusals += 1
             if self._answers < SAMPLE or now - self._decided < PAUSE:
                 return
-            if self._refusals > SHARE * self._answers:
-                self._limit = max(1.0, self._limit / 2)
+            if self._refusals > self._share * self._answers:
+                # Of what is in flight, as in TCP: the limit may never have been reached.
+                self._limit = max(1.0, min(self._limit, self._in_flight) / 2)
             self._decided = now
             self._answers = self._refusals = 0

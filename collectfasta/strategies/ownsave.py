@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import xxhash
@@ -28,10 +28,8 @@ class OwnSave:
     """
 
     def __init__(self, storage: Any, **attributes: Any) -> None:
-        self._storage = copy.copy(storage)
+        self._storage = twin(storage, **attributes)
         self._storage.get_available_name = _same_name
-        for name, value in attributes.items():
-            setattr(self._storage, name, value)
 
     def write(self, file: SourceFile, limit: int, digest: Digest) -> bytes:
         """Save ``file``; the xxh3_128 of the source bytes that were saved.
@@ -70,6 +68,17 @@ class OwnSave:
                 "will look for it.",
                 name=file.name,
             )
+
+
+def twin(storage: Any, **attributes: Any) -> Any:
+    """A second storage of the same class and state, clients included, but for ``attributes``. Where
+    its class makes one of those read-only, it stays as it is."""
+    other = object.__new__(type(storage))
+    other.__dict__.update(vars(storage))
+    for name, value in attributes.items():
+        with contextlib.suppress(AttributeError):
+            setattr(other, name, value)
+    return other
 
 
 def _same_name(name: str, max_length: int | None = None) -> str:  # noqa: ARG001 - as Django calls it

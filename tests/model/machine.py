@@ -161,7 +161,7 @@ class Machine(RuleBasedStateMachine):
         found = list(cache.entries().values())
 
         def damaged(key: str, value: Any) -> Any:
-            if int(hashlib.md5(key.encode()).hexdigest(), 16) % every:
+            if int(hashlib.md5(key.encode()).hexdigest(), 16) % every or not isinstance(value, str):
                 return value
             changes = {
                 "drop": lambda: None,

@@ -463,8 +463,9 @@ def test_a_server_that_answers_the_md5_of_the_whole_is_judged_by_it(
         strategy.upload(source("b.bin", data + b"!"))
 
 
+@pytest.mark.parametrize("how", ["edited", "gone"])
 def test_a_large_file_that_changes_after_it_was_sent_is_not_judged_by_what_it_is_now(
-    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
 ) -> None:
     """What was sent is what is remembered; the file's new bytes say nothing of it."""
     strategy = opened(store)
@@ -478,7 +479,9 @@ def test_a_large_file_that_changes_after_it_was_sent_is_not_judged_by_what_it_is
     judge = strategy._judge_whole
 
     def edited(*args: Any) -> None:
-        path.write_bytes(data[:-1] + b"!")
+        path.unlink()
+        if how == "edited":
+            path.write_bytes(data[:-1] + b"!")
         judge(*args)
 
     monkeypatch.setattr(strategy, "_judge_whole", edited)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import pytest
 
 from collectfasta.strategies.gate import PAUSE, SAMPLE, Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Clock:
@@ -28,20 +32,52 @@ def succeed(gate: Gate, times: int) -> None:
         gate.run(lambda: None)
 
 
-def test_refusals_halve_what_may_be_in_flight_once_in_a_while() -> None:
+def crowded(gate: Gate, meanwhile: Callable[[], None]) -> None:
+    """``meanwhile`` in the innermost of as many requests as may be in flight."""
+
+    def inside(left: int) -> None:
+        gate.run((lambda: inside(left - 1)) if left else meanwhile)
+
+    gate.slow_down()  # from now on they are counted
+    inside(gate.limit - 1)
+
+
+def test_refusals_halve_what_is_in_flight_once_in_a_while() -> None:
     """The other answers to what was under way count as the same refusal."""
     clock = Clock()
-    gate = Gate(32, clock)
-    for seconds, limit in [(0, 16), (0.1, 16), (0.3, 8), (0.6, 4), (0.9, 2), (1.2, 1), (1.5, 1)]:
-        clock.now = seconds
-        refuse(gate)
-        assert gate.limit == limit
+    gate = Gate(32, clock=clock)
+
+    def refused() -> None:
+        for seconds, limit in [
+            (0.3, 16),
+            (0.4, 16),
+            (0.6, 8),
+            (0.9, 4),
+            (1.2, 2),
+            (1.5, 1),
+            (2, 1),
+        ]:
+            clock.now = seconds
+            refuse(gate)
+            assert gate.limit == limit
+
+    crowded(gate, refused)
+
+
+def test_few_that_are_in_flight_are_halved_and_not_the_limit_that_was_never_reached() -> None:
+    """As in TCP. Otherwise the first refusals would change nothing."""
+    clock = Clock()
+    gate = Gate(256, clock=clock)
+    gate.slow_down()
+    clock.now = PAUSE
+    gate.run(lambda: gate.run(lambda: refuse(gate)))
+    assert gate.limit == 2  # one, and the two successes
 
 
 def test_a_stray_refusal_halves_nothing() -> None:
     """One in ten is no overload, however long it goes on; two in five are."""
     clock = Clock()
-    gate = Gate(32, clock)
+    gate = Gate(32, clock=clock)
     gate.slow_down()
     for _ in range(100):
         clock.now += PAUSE
@@ -55,28 +91,48 @@ def test_a_stray_refusal_halves_nothing() -> None:
     assert gate.limit < 32
 
 
-def test_too_few_answers_are_nothing_to_go_by() -> None:
-    """Whatever they say."""
-    gate = Gate(32, Clock())
-    refuse(gate, SAMPLE - 1)
+def test_the_first_refusals_say_little() -> None:
+    """Nobody has counted the answers that came with them, nor those to what was under way."""
+    clock = Clock()
+    clock.now = 1000.0
+    gate = Gate(32, clock=clock)
+    refuse(gate, SAMPLE + 1)
     assert gate.limit == 32
-    refuse(gate, 1)
-    assert gate.limit == 16
+    clock.now += PAUSE
+    succeed(gate, 5 * SAMPLE)
+    gate.slow_down()
+    assert gate.limit == 32
+
+
+def test_whoever_tries_less_often_can_bear_fewer_refusals() -> None:
+    """One in ten is too many for the SDK."""
+    clock = Clock()
+    gate = Gate(32, 0.05, clock)
+    gate.slow_down()
+    clock.now = PAUSE
+    succeed(gate, 9)
+    gate.slow_down()
+    assert gate.limit == 1
 
 
 def test_successes_raise_it_slowly_to_where_it_was() -> None:
     """By one for each round of all that is in flight; failures do not."""
-    gate = Gate(4, Clock())
-    refuse(gate)
-    assert gate.limit == 2
+    clock = Clock()
+    gate = Gate(8, clock=clock)
+
+    def refused() -> None:
+        clock.now = PAUSE
+        refuse(gate)
+        assert gate.limit == 4
+
+    crowded(gate, refused)
+    assert gate.limit == 5  # by the eight that were in flight, and have succeeded
     for _ in range(10):
         with pytest.raises(ZeroDivisionError):
             gate.run(lambda: 1 // 0)
-    assert gate.limit == 2
-    succeed(gate, 3)
-    assert gate.limit == 3
+    assert gate.limit == 5
     succeed(gate, 100)
-    assert gate.limit == 4
+    assert gate.limit == 8
 
 
 def test_never_more_than_the_limit_are_in_flight() -> None:
@@ -103,7 +159,7 @@ def test_never_more_than_the_limit_are_in_flight() -> None:
 
 
 def test_before_the_first_refusal_nobody_waits() -> None:
-    """The limit is the number of threads anyway."""
+    """There is nothing to go by."""
     gate = Gate(1)
     barrier = threading.Barrier(2)
     with ThreadPoolExecutor(2) as pool:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from collectfasta.strategies import turns as module
 from collectfasta.strategies.turns import SAMPLE, SLOW, Turns
 
 PATIENCE = 30
@@ -62,6 +63,25 @@ def test_a_few_slow_turns_are_no_slow_disk() -> None:
         for number in range(SAMPLE):
             turns.take(lambda slow=number % 2: lasting(clock, slow * 2 * SLOW))  # type: ignore[misc]  # a default
     assert not turns.over
+
+
+def test_a_read_that_hangs_holds_nobody_up_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One folder of several may be on a disk that does not answer."""
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    turns = Turns()
+    inside, over = threading.Event(), threading.Event()
+
+    def hang() -> bool:
+        inside.set()
+        return over.wait(PATIENCE)
+
+    with ThreadPoolExecutor(1) as pool:
+        hangs = pool.submit(turns.take, hang)
+        assert inside.wait(PATIENCE)
+        assert turns.take(lambda: 7) == 7
+        assert turns.over
+        over.set()
+        assert hangs.result()
 
 
 def test_an_error_ends_the_turn() -> None:

@@ -34,8 +34,10 @@ PAGE = 1000
 """Objects on a page of a listing; more are never asked for."""
 ENOUGH = 3
 """Files that only the SDK could write, until it gets them all."""
+CONNECT_SECONDS = 10
 STORES = 64
-"""Each set of x-amz headers needs two, and each store has connections of its own."""
+"""Each set of x-amz headers needs one, and one more where a first try has failed, for each of three
+sizes. Each store has connections of its own."""
 
 RETRIES = 100
 """Within three minutes. A first try has none, so that we hear when the storage is overloaded."""
@@ -55,6 +57,8 @@ _UNFIT_KEY = re.compile(r"(^|/)(\.{0,2}(/|$))|[\x00-\x1f\x7f]")
 _STATUS = re.compile(r"inner: Status \{\s*status: (5\d\d|429|408)")
 _NOBODY = re.compile(r"ConnectionRefused|dns error")
 """The SDK, too, could only wait for what is not there."""
+_NOT_CONNECTED = "ConnectError"
+"""A time-out that says so is one of ten seconds, not that of the whole request."""
 _FAILURE = re.compile(r"HttpError \{\s*kind: (\w+)")
 _TIMES = ((1, 180), (8, 480), (48, 2600))
 """Up to so many MiB, a request may take so many seconds: a minute at least, and 20 KB/s for each of
@@ -71,11 +75,11 @@ class Options:
     credentials: Callable[[], Any] | None
 
     def store(self, seconds: float, headers: Headers, retries: int) -> S3Store:
-        """Every store retries by itself: transport errors, time-outs, and 5xx answers."""
+        """A store that by itself retries transport errors, time-outs, and 5xx answers."""
         client: Any = {
             **self.client,
             "timeout": timedelta(seconds=seconds),
-            "connect_timeout": timedelta(seconds=10),
+            "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
             "default_headers": dict(headers),
         }
         return S3Store(
@@ -155,7 +159,7 @@ class FastTransport:
                 self.gate.slow_down()
             return True
         failure = _FAILURE.search(text)
-        return failure is not None and failure[1] != "Timeout"
+        return failure is not None and (failure[1] != "Timeout" or _NOT_CONNECTED in text)
 
     def _second_opinion(self, name: str, key: str, data: bytes, params: Mapping[str, Any]) -> str:
         """The SDK follows redirects, and its errors have codes."""
@@ -234,7 +238,7 @@ def _seconds(size: int) -> int:
 
 
 def _exhausted(error: Exception, name: str, place: Place) -> CollectfastaError | None:
-    """What to say of an error that obstore has retried in vain; ``None`` if it has not retried it.
+    """What to say of an error that it is no use to ask the SDK about; ``None`` for others.
 
     obstore's errors have no fields: their text shows Rust's structures.
     """

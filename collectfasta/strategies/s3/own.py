@@ -16,6 +16,7 @@ from collectfasta.exceptions import UploadError
 from collectfasta.items import Sent
 from collectfasta.strategies.bodies import changed, read_source, unreadable
 from collectfasta.strategies.overrides import overridden
+from collectfasta.strategies.ownsave import twin
 from collectfasta.strategies.s3.errors import ERRORS
 from collectfasta.strategies.s3.etags import plain
 
@@ -142,12 +143,10 @@ def _events_of(storage: Any) -> Any:
 
 
 def _for_a_run(storage: Any) -> Any:
-    """A copy of ``storage`` that writes in place where it would otherwise rename, and in the thread
+    """``storage``, but one that writes in place where it would otherwise rename, and in the thread
     that calls: the program cannot end before the SDK's own threads do, even if a server hangs."""
-    own_names = overridden(storage, S3Storage, ("get_available_name",))
-    storage = copy.copy(storage)
-    if not own_names:
-        storage.file_overwrite = True
-    storage.transfer_config = copy.copy(storage.transfer_config)
-    storage.transfer_config.use_threads = False
-    return storage
+    config = copy.copy(storage.transfer_config)
+    config.use_threads = False
+    if overridden(storage, S3Storage, ("get_available_name",)):
+        return twin(storage, transfer_config=config)
+    return twin(storage, transfer_config=config, file_overwrite=True)

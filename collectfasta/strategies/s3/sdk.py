@@ -21,6 +21,9 @@ MOST = 32
 """Requests in flight. The SDK keeps a core busy with fewer, and has a budget of retries that more
 would use up as soon as the store asks all of them to slow down."""
 
+FEW = 0.05
+"""Of the answers, refusals that are too many: the SDK does not try often."""
+
 Entry = tuple[str, int, str]
 """Key, size in bytes, ETag without quotes."""
 
@@ -30,7 +33,7 @@ class SdkTransport:
     """Requests for single objects and for pages, through a client that all threads share."""
 
     connection: Connection
-    gate: Gate = field(default_factory=lambda: Gate(MOST))
+    gate: Gate = field(default_factory=lambda: Gate(MOST, FEW))
 
     def watch(self) -> None:
         """Hear of each answer that asks for fewer requests, those that are retried included."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +20,7 @@ from scripts.benchmarks.faults import Kind
 from tests.strategies.s3.kit import MIB, kept, opened, source, storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from scripts.benchmarks.store import Store
 
@@ -143,7 +147,7 @@ def test_what_was_retried_in_vain_is_told(
     """One file, or all of them; the SDK is not asked to try it all again. Nothing that has taken
     so long is tried twice."""
     strategy = opened(store)
-    impatient(strategy)
+    impatient(strategy, 0.3 if tries == 1 else 30)
     trouble(store)
     with pytest.raises(kind, match=line) as failure:
         strategy.upload(source("a.css"))
@@ -168,15 +172,54 @@ def test_a_body_of_any_size_has_a_time_out_that_a_slow_link_can_meet(store: Stor
     for size in (1, MIB, MIB + 1, 8 * MIB, 9 * MIB, 48 * MIB, 60 * MIB):
         fast.put("a", "a", bytes(size), {}, "print")
     assert len(seen) == 3
-    for (seconds, _), mib in zip(seen, (1, 8, 48), strict=True):
+    for (seconds, retries), mib in zip(seen, (1, 8, 48), strict=True):
         assert seconds >= 60 + mib * MIB / 20_000
+        assert retries == 0
+    store.fail("PutObject", status=503, times=1)
+    fast.put("a", "a", b"", {}, "print")
+    assert seen[3][1] >= 100
+
+
+def test_a_connection_that_is_not_made_in_time_is_tried_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A router or a balancer that restarts ends no run, as a request that hangs does."""
+    monkeypatch.setattr(module, "CONNECT_SECONDS", 0.2)
+    strategy = opened(store)
+    fast = strategy._fast
+    assert fast is not None
+    real = fast._options
+    with full_backlog() as url:
+        elsewhere = replace(real, config={**real.config, "endpoint": f"{url}/static"})
+
+        class Options:
+            def store(self, seconds: float, headers: Any, retries: int) -> Any:
+                return (real if retries else elsewhere).store(seconds, headers, retries)
+
+        fast._options = Options()  # type: ignore[assignment]  # stands in for it
+        strategy.upload(source("a.css"))
+    assert list(store.objects) == ["a.css"]
+
+
+@contextlib.contextmanager
+def full_backlog() -> Iterator[str]:
+    """An address where connections are neither taken nor refused."""
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as server,
+        contextlib.ExitStack() as rest,
+    ):
+        for _ in range(3):
+            waiting = rest.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 def test_an_overloaded_store_is_sent_fewer_at_once(store: Store) -> None:
     """So that most requests are not sent in vain; nothing is lost."""
     strategy = Boto3Strategy(storage(store.url))
     strategy.open(64)
-    store.turnstile.rate = 300
+    store.turnstile.rate, store.turnstile.filled_at = 300, time.monotonic()
     store.latency = 0.02
     with ThreadPoolExecutor(64) as pool:
         list(pool.map(lambda number: strategy.upload(source(f"{number}.css")), range(400)))
@@ -186,17 +229,27 @@ def test_an_overloaded_store_is_sent_fewer_at_once(store: Store) -> None:
     assert store.counts["PutObject"] < 1200
 
 
-def test_stray_refusals_change_nothing_but_for_the_file(store: Store) -> None:
+def test_stray_refusals_change_nothing_but_for_the_file(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One in ten is sent again, beside as many others as before."""
     strategy = Boto3Strategy(storage(store.url))
     strategy.open(16)
+    assert strategy._fast is not None
+    limits: list[int] = []
+    slow_down = strategy._fast.gate.slow_down
+
+    def watched() -> None:
+        slow_down()
+        limits.append(strategy._fast.gate.limit)  # type: ignore[union-attr]  # see above
+
+    monkeypatch.setattr(strategy._fast.gate, "slow_down", watched)
     store.fail("PutObject", status=503, probability=0.1, seed=3)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda number: strategy.upload(source(f"{number}.css")), range(200)))
     assert len(store.objects) == 200
-    assert store.counts["PutObject"] > 200
-    assert strategy._fast is not None
-    assert strategy._fast.gate.limit == 16
+    assert len(limits) > 5
+    assert set(limits) == {16}
 
 
 @pytest.mark.parametrize(

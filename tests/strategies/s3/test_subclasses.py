@@ -7,11 +7,13 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from boto3.s3.transfer import TransferConfig
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 
 from collectfasta.exceptions import UploadError
 from collectfasta.items import SourceFile
+from collectfasta.strategies.boto3 import Boto3Strategy
 from tests.strategies.s3.kit import MIB, digest, kept, listing, opened, source, storage
 
 if TYPE_CHECKING:
@@ -157,6 +159,32 @@ def test_a_storage_that_never_overwrites_is_written_in_place(
     assert store.objects["static/a.css"].body == b"body { color: red }"
     assert sent.etag == store.objects["static/a.css"].etag
     assert strategy.storage.file_overwrite is False
+
+
+def test_options_that_a_storage_does_not_let_one_set_stay_as_they_are(store: Store) -> None:
+    """Properties of its class; the library sets none that is there already."""
+
+    class Fixed(Logged):
+        file_overwrite = property(lambda self: True)
+        transfer_config = property(lambda self: TransferConfig(max_concurrency=2))
+
+    strategy = opened(store, Fixed)
+    assert strategy.upload(source("a.css")).etag == store.objects["a.css"].etag
+    strategy.close()
+
+
+def test_a_client_that_a_storage_was_given_is_the_one_that_its_save_uses(store: Store) -> None:
+    """Not one that is made anew."""
+    strategy = Boto3Strategy(storage(store.url, Logged))
+    used: list[str] = []
+    connection = strategy.storage.connection
+    connection.meta.client.meta.events.register(
+        "before-call.s3.PutObject", lambda **_: used.append("given")
+    )
+    strategy.open(2)
+    strategy.upload(source("a.css"))
+    assert "given" in used
+    strategy.close()
 
 
 def test_what_a_save_of_ones_own_has_written_is_recognised_by_the_answers_etag(
