@@ -20,7 +20,7 @@ SAMPLE = 32
 """Turns that are timed together. The disk is slow if most of them are: any one of them may have
 waited for Python's lock."""
 
-SLOW = 0.0004
+SLOW = 0.001
 """Seconds for one turn. From the page cache a small file takes a tenth of this, MD5 included."""
 
 PATIENCE = 2.0
