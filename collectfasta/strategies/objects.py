@@ -219,9 +219,7 @@ class ObjectStrategy(NativeStrategy[S]):
     def upload(self, file: SourceFile) -> Sent:
         headers = self.headers(file.name)
         sent = None
-        if file.size < SMALL:
-            sent = self._upload_whole(file, headers)
-        elif file.size < self.large:
+        if file.size < self.large:
             with self.flight.hold(file.size):
                 sent = self._upload_whole(file, headers)
         return sent or self._upload_stream(file, headers)

@@ -38,6 +38,7 @@ def test_small_files_go_out_among_the_large(large: int, small: int, expected: st
 
 def test_batches_are_bounded_by_files_and_bytes() -> None:
     """A file that is larger than the bound comes last in its batch."""
+    assert [len(batch) for batch in batches(files(*[1] * (BATCH_FILES + 1)))] == [BATCH_FILES, 1]
     given = files(*[1] * (BATCH_FILES + 1), BATCH_BYTES + 1, BATCH_BYTES // 2, BATCH_BYTES // 2)
     found = list(batches(given))
     assert sorted(file.name for batch in found for file in batch) == sorted(f.name for f in given)

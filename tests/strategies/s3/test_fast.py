@@ -245,10 +245,11 @@ def test_stray_refusals_change_nothing_but_for_the_file(
 
     monkeypatch.setattr(strategy._fast.gate, "slow_down", watched)
     store.fail("PutObject", status=503, probability=0.1, seed=3)
+    store.latency = 0.02  # so that it takes longer than the gate's pause
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda number: strategy.upload(source(f"{number}.css")), range(200)))
-    assert len(store.objects) == 200
-    assert len(limits) > 5
+        list(pool.map(lambda number: strategy.upload(source(f"{number}.css")), range(600)))
+    assert len(store.objects) == 600
+    assert len(limits) > 20
     assert set(limits) == {16}
 
 
