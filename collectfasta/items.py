@@ -1,13 +1,15 @@
-"""The frozen values that flow through the pipeline."""
+"""The frozen values that flow through the pipeline.
+
+Tuples, for a run makes several of them a file, and frozen dataclasses take five times as long.
+"""
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """One file to publish.
 
     ``path`` is the absolute local path its bytes are read from. Where post-processing has changed
@@ -25,8 +27,7 @@ class SourceFile:
     pinned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(NamedTuple):
     """What hashing found: xxh3_128 (16 bytes), MD5 (16 bytes, where it was asked for), bytes read.
 
     ``same`` tells whether the local copy that the file was compared with holds the same bytes;
@@ -39,8 +40,7 @@ class Digest:
     same: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteObject:
+class RemoteObject(NamedTuple):
     """One object as the storage's listing (or a HEAD) shows it.
 
     ``etag`` changes whenever the object is written: an ETag, a generation, or mtime and inode. It
@@ -55,8 +55,7 @@ class RemoteObject:
     checksum: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What the checksum cache remembers of one name.
 
     The xxh3_128 of the source bytes that were sent, the etag the storage answered, and the
@@ -86,24 +85,23 @@ class Reason(enum.Enum):
     CUSTOM = "decided by the custom strategy"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     action: Action
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """What one upload did: the etag in the storage's answer, the digest of the bytes that were read
-    for it, and how many bytes went over the wire (after gzip)."""
+    for it, and how many bytes went over the wire (after gzip). ``fingerprint`` is that of its headers,
+    where it is at hand."""
 
     etag: str
     xxh3: bytes
     wire: int
+    fingerprint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one file. ``error`` is empty unless it failed. ``sent`` is in bytes."""
 
     file: SourceFile

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from collectfasta.items import Action, Decision, Reason
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from collectfasta.items import Digest, Record, RemoteObject
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What is known of one name. ``check_headers``: where only the bytes are proven to be the same,
     look at the object's headers too. ``encoded``: it is stored gzipped: its size tells nothing."""
 

@@ -74,6 +74,10 @@ class Console:
             )
         )
 
+        self.session.tally.detailed = bool(
+            command.verbosity > 1 or self._explain or self._outcomes is not None or self._dry_run
+        )
+
     def collect(self) -> Lists:
         """What ``collect()`` returns. Raises ``CommandError`` that names every file that failed."""
         try:

@@ -46,7 +46,10 @@ class Tally:
     """Everything that a run has to tell. One per run; any thread may add to it.
 
     Outcomes go through ``news``, which the main thread empties; they are kept nowhere else.
+    ``detailed``: somebody wants to know them.
     """
+
+    detailed: bool = True
 
     counts: Counts = field(default_factory=Counts)
     reasons: Counter[Reason] = field(default_factory=Counter)
@@ -72,27 +75,30 @@ class Tally:
                 self.counts.bytes_kept += file.size
                 self.unmodified.append(file.name)
 
-    def finished(self, outcome: Outcome) -> None:
-        """A file is where it belongs, or has failed."""
-        if outcome.decision.action is Action.UPLOAD:
-            with self._lock:
-                if outcome.error:
-                    self.failures[outcome.file.name] = outcome.error
-                    self.counts.failed = len(self.failures)
-                else:
-                    self.counts.uploaded += 1
-                    self.counts.bytes_sent += outcome.sent
-                    self.copied.append(outcome.file.name)
-        self.news.put(outcome)
+    def uploaded(self, name: str, sent: int) -> None:
+        """A file is where it belongs; so many bytes went over the wire."""
+        with self._lock:
+            self.counts.uploaded += 1
+            self.counts.bytes_sent += sent
+            self.copied.append(name)
 
-    def fail(self, name: str, error: str) -> None:
-        """A file that seemed to be written has turned out not to be."""
+    def failed(self, name: str, error: str) -> None:
+        """A file has not been written."""
         with self._lock:
             self.failures[name] = error
             self.counts.failed = len(self.failures)
+
+    def overturn(self, name: str, error: str) -> None:
+        """A file that seemed to be written has turned out not to be."""
+        self.failed(name, error)
+        with self._lock:
             if name in self.copied:
                 self.copied.remove(name)
                 self.counts.uploaded -= 1
+
+    def tell(self, outcome: Outcome) -> None:
+        """What became of a file. Only if it is ``detailed``."""
+        self.news.put(outcome)
 
     def warn(self, sentence: str) -> None:
         """Something the user should know, that changes nothing about the result."""

@@ -234,7 +234,7 @@ class Run:
         """Uploads that turn out to be damaged have failed, and are not remembered."""
         for name, error in self._strategy.unjudged().items():
             self._publisher.records.pop(name, None)
-            self._tally.fail(name, error)
+            self._tally.overturn(name, error)
 
     def _clear(self, keep: set[str]) -> None:
         start = time.monotonic()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from collectfasta.exceptions import CollectfastaError, DestinationError, UploadError
 from collectfasta.items import Action, Decision, Outcome, Reason, Record, RemoteObject, SourceFile
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from collectfasta.strategies.native import NativeStrategy
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One file with all that is known of it. ``digest`` is ``None`` where it has not been hashed,
     because its name is new. ``look`` asks the storage for ``remote`` first, by a HEAD."""
 
@@ -66,7 +64,7 @@ class Publisher:
         try:
             if candidate.look:
                 remote = self._strategy.head(candidate.file.name)
-                candidate = Candidate(candidate.file, candidate.digest, candidate.record, remote)
+                candidate = candidate._replace(remote=remote, look=False)
             decision = self._decide(candidate)
             self.carry_out(candidate, decision)
         except DestinationError:
@@ -97,7 +95,8 @@ class Publisher:
         if decision.action is Action.SKIP:
             self._skip(candidate, decision)
         elif self._dry_run:
-            self._tally.finished(_outcome(candidate, decision, sent=candidate.file.size))
+            self._tally.uploaded(candidate.file.name, candidate.file.size)
+            self._tell(candidate, decision, sent=candidate.file.size)
         else:
             self._upload(candidate, decision)
 
@@ -111,7 +110,7 @@ class Publisher:
                 self.records[candidate.file.name] = record
         if self._custom is not None and not self._dry_run:
             self._custom.skipped(candidate.file)
-        self._tally.finished(_outcome(candidate, decision))
+        self._tell(candidate, decision)
 
     def _upload(self, candidate: Candidate, decision: Decision) -> None:
         file = candidate.file
@@ -119,14 +118,20 @@ class Publisher:
         sent = self._strategy.upload(file)
         _check_pin(file)
         if sent.etag:
-            fingerprint = self._strategy.fingerprint(file.name)
+            fingerprint = sent.fingerprint or self._strategy.fingerprint(file.name)
             self.records[file.name] = Record(sent.xxh3, sent.etag, fingerprint)
         if self._custom is not None:
             self._custom.copied(file)
-        self._tally.finished(_outcome(candidate, decision, sent=sent.wire, local=sent.xxh3.hex()))
+        self._tally.uploaded(file.name, sent.wire)
+        self._tell(candidate, decision, sent=sent.wire, local=sent.xxh3.hex())
 
     def _failed(self, candidate: Candidate, decision: Decision, error: str) -> None:
-        self._tally.finished(_outcome(candidate, decision, error=error))
+        self._tally.failed(candidate.file.name, error)
+        self._tell(candidate, decision, error=error)
+
+    def _tell(self, candidate: Candidate, decision: Decision, **more: Any) -> None:
+        if self._tally.detailed:
+            self._tally.tell(_outcome(candidate, decision, **more))
 
     def fail(self, file: SourceFile, error: str) -> None:
         """A file that could not even be read."""

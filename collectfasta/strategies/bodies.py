@@ -6,8 +6,7 @@ import hashlib
 import io
 import os
 import stat
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import xxhash
 
@@ -26,8 +25,7 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 """Opening a pipe must not wait for a writer; on a file the last one means nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """What is stored for one file, the xxh3_128 of the source bytes, the MD5 of ``data``."""
 
     data: bytes

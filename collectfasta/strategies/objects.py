@@ -218,10 +218,13 @@ class ObjectStrategy(NativeStrategy[S]):
 
     def upload(self, file: SourceFile) -> Sent:
         headers = self.headers(file.name)
-        sent = None
-        if file.size < self.large:
+        if file.size < SMALL:
+            sent = self._upload_whole(file, headers)
+        elif file.size < self.large:
             with self.flight.hold(file.size):
                 sent = self._upload_whole(file, headers)
+        else:
+            sent = None
         return sent or self._upload_stream(file, headers)
 
     def _upload_whole(self, file: SourceFile, headers: Headers) -> Sent | None:
@@ -230,12 +233,12 @@ class ObjectStrategy(NativeStrategy[S]):
             return None
         etag = self.put(file.name, body, headers)
         self.judge_body(file.name, etag, body, headers)
-        return Sent(etag, body.xxh3, len(body.data))
+        return Sent(etag, body.xxh3, len(body.data), headers.fingerprint)
 
     def _upload_stream(self, file: SourceFile, headers: Headers) -> Sent:
         with self.stream(file, headers, md5=self.whole_md5) as stream:
             etag = self.put_stream(file.name, stream, headers)
-            sent = Sent(etag, stream.xxh3, stream.wire)
+            sent = Sent(etag, stream.xxh3, stream.wire, headers.fingerprint)
             if stream.ended():
                 return sent
         message = f"{file.name}: the storage said that it had all of it, and had only a part."
