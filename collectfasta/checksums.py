@@ -29,7 +29,8 @@ PAGE_RECORDS = 4_000
 that a page stays far below memcached's 1 MB."""
 
 VERSION = "1"
-_DIGEST = re.compile("[0-9a-f]{32}")
+DIGEST = 16
+"""Bytes of an xxh3_128."""
 SEAL = 16
 Page = dict[str, list[str]]
 
@@ -187,11 +188,16 @@ def _unseal(key: str, value: object) -> Page | None:
 
 
 def _record(fields: object) -> Record | None:
-    match fields:
-        case [str(xxh3), str(etag), str(fingerprint)] if _DIGEST.fullmatch(xxh3):
-            # Few fingerprints are shared by many records.
-            return Record(bytes.fromhex(xxh3), etag, sys.intern(fingerprint))
-    return None
+    if not isinstance(fields, list) or len(fields) != 3:
+        return None
+    xxh3, etag, fingerprint = fields
+    try:
+        digest = bytes.fromhex(xxh3)
+    except (TypeError, ValueError):
+        return None
+    if len(digest) != DIGEST or not isinstance(etag, str) or not isinstance(fingerprint, str):
+        return None
+    return Record(digest, etag, sys.intern(fingerprint))  # few of them are shared by many records
 
 
 def _merged(page: Page, news: Mapping[str, Record | None]) -> Page:

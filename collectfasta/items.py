@@ -84,6 +84,8 @@ class Reason(enum.Enum):
     SAME_ALL = "same bytes, same headers"
     CUSTOM = "decided by the custom strategy"
 
+    __hash__ = object.__hash__  # Enum's own is Python code, called twice for each file
+
 
 class Decision(NamedTuple):
     action: Action
@@ -92,7 +94,7 @@ class Decision(NamedTuple):
 
 class Sent(NamedTuple):
     """What one upload did: the etag in the storage's answer, the digest of the bytes that were read
-    for it, and how many bytes went over the wire (after gzip). ``fingerprint`` is that of its headers,
+    for it, and how many bytes went over the wire (after gzip). ``fingerprint``: of its headers,
     where it is at hand."""
 
     etag: str

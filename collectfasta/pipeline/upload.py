@@ -48,14 +48,9 @@ class Publisher:
         """What the cache has to learn, by name."""
 
     def facts(self, candidate: Candidate, digest: Digest) -> Facts:
-        name = candidate.file.name
+        fingerprint, encoded = self._strategy.sent_as(candidate.file.name)
         return Facts(
-            digest,
-            candidate.record,
-            candidate.remote,
-            self._strategy.fingerprint(name),
-            self._strategy.encodes(name),
-            self._check_headers,
+            digest, candidate.record, candidate.remote, fingerprint, encoded, self._check_headers
         )
 
     def publish(self, candidate: Candidate) -> None:

@@ -16,7 +16,7 @@ from storages.utils import ReadBytesWrapper
 
 from collectfasta.exceptions import DestinationError, SourceError, UploadError
 from collectfasta.items import RemoteObject, Sent
-from collectfasta.strategies.naming import NamedStrategy
+from collectfasta.strategies.naming import NamedStrategy, bytes_of
 from collectfasta.strategies.objects import MIB, Headers
 from collectfasta.strategies.s3 import etags, shown
 from collectfasta.strategies.s3.choice import Choice, choose, own_save
@@ -92,8 +92,9 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
         return {"bucket": str(self.storage.bucket_name), "transport": self.transport()}
 
     def unfit(self, name: str, key: str) -> str:  # noqa: ARG002 - only the key counts here
-        size = len(key.encode())
-        return f"is too long: {size} bytes with the location, of {MAX_KEY}" * (size > MAX_KEY)
+        if (size := bytes_of(key)) <= MAX_KEY:
+            return ""
+        return f"is too long: {size} bytes with the location, of {MAX_KEY}"
 
     def make_headers(self, name: str) -> Headers:
         storage = self.storage

@@ -27,6 +27,7 @@ from collectfasta.strategies.google.gzips import GzipReader
 from collectfasta.strategies.google.parts import PartsFile
 from collectfasta.strategies.judge import DAMAGED
 from collectfasta.strategies.listed import ListedStrategy, Shown
+from collectfasta.strategies.naming import bytes_of
 from collectfasta.strategies.objects import MIB, Headers
 from collectfasta.strategies.ranges import Listed, Ranges
 
@@ -86,7 +87,7 @@ class GoogleCloudStrategy(ListedStrategy[GoogleCloudStorage]):
     def unfit(self, name: str, key: str) -> str:  # noqa: ARG002 - here the key tells it all
         if not key:
             return "is empty"
-        if len(key.encode()) > 1024:
+        if bytes_of(key) > 1024:
             return "is longer than the 1,024 bytes that Google Cloud Storage allows"
         if "\r" in key or "\n" in key:
             return "holds a line break, which Google Cloud Storage does not allow"

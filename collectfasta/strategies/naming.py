@@ -34,11 +34,12 @@ class NamedStrategy(ObjectStrategy[S]):
     def refused(self, names: Sequence[str]) -> dict[str, str]:
         """Names that the service cannot hold, and names that it would take for one another."""
         found: dict[str, str] = {}
-        keys: dict[str, list[str]] = {}
+        keys: dict[str, str] = {}
+        clashes: dict[str, list[str]] = {}
         for name in names:
             try:
                 key = self.key(name)
-                key.encode()
+                bytes_of(key)
                 problem = self.unfit(name, key)
             except SourceError as error:
                 found[name] = str(error)
@@ -47,12 +48,11 @@ class NamedStrategy(ObjectStrategy[S]):
                 problem = "is not valid Unicode"
             if problem:
                 found[name] = f"{name if name.isprintable() else ascii(name)}: the name {problem}."
-            else:
-                keys.setdefault(key, []).append(name)
-        for key, same in keys.items():
-            if len(same) > 1:
-                others = f"{', '.join(same)} would all be stored as {key}: rename all but one."
-                found.update((name, f"{name}: {others}") for name in same)
+            elif (first := keys.setdefault(key, name)) is not name:
+                clashes.setdefault(key, [first]).append(name)
+        for key, same in clashes.items():
+            others = f"{', '.join(same)} would all be stored as {key}: rename all but one."
+            found.update((name, f"{name}: {others}") for name in same)
         return found
 
     def wanted(self, names: Iterable[str]) -> dict[str, str]:
@@ -93,3 +93,8 @@ class NamedStrategy(ObjectStrategy[S]):
         if failed:
             more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
             raise DestinationError(f"Could not delete {', '.join(failed[:5])}{more}.")
+
+
+def bytes_of(key: str) -> int:
+    """The length of ``key`` in UTF-8. Raises ``UnicodeEncodeError``."""
+    return len(key) if key.isascii() else len(key.encode())

@@ -56,6 +56,10 @@ class NativeStrategy(HashStrategy[S]):
         """Whether ``name`` is stored encoded (gzip), so that its size there says nothing."""
         return False
 
+    def sent_as(self, name: str) -> tuple[str, bool]:
+        """``fingerprint`` and ``encodes``, for whoever needs both."""
+        return self.fingerprint(name), self.encodes(name)
+
     def beside(self, name: str) -> str | None:  # noqa: ARG002 - only a disk has one
         """The local path where ``name`` is published, if the storage is a disk: hashing compares
         the two files byte by byte while it is at it."""

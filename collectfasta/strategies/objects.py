@@ -145,6 +145,10 @@ class ObjectStrategy(NativeStrategy[S]):
     def encodes(self, name: str) -> bool:
         return self.headers(name).gzip
 
+    def sent_as(self, name: str) -> tuple[str, bool]:
+        headers = self.headers(name)
+        return headers.fingerprint, headers.gzip
+
     # -- bytes --------------------------------------------------------------------------------
 
     def compress(self, source: BinaryIO) -> BinaryIO:
