@@ -75,6 +75,12 @@ class Tally:
                 self.counts.bytes_kept += file.size
                 self.unmodified.append(file.name)
 
+    def decided(self, decision: Decision, files: int) -> None:
+        """So many files are to be uploaded, all for the same reason."""
+        with self._lock:
+            self.counts.compared += files
+            self.reasons[decision.reason] += files
+
     def uploaded(self, name: str, sent: int) -> None:
         """A file is where it belongs; so many bytes went over the wire."""
         with self._lock:

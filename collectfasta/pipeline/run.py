@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from collectfasta.exceptions import CollectfastaError, DestinationError
-from collectfasta.items import Action
-from collectfasta.pipeline.compare import settle
+from collectfasta.items import Action, Reason
+from collectfasta.pipeline.compare import settle, upload
 from collectfasta.pipeline.crew import Crew
 from collectfasta.pipeline.hashing import Hasher
 from collectfasta.pipeline.lookups import Lookups
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 AHEAD = 4
 """Files that wait for each I/O thread: enough to keep it busy, few enough to bound memory."""
+
+NEW = upload(Reason.NEW)
 
 LAST_WORDS = 1.0
 """Seconds that an interrupted run has for what is in flight and for remembering what was sent."""
@@ -190,16 +192,23 @@ class Run:
     def _candidates(self, hashed: Hashed, lookups: Lookups) -> list[Candidate]:
         """Skip at once what record and listing prove; all else is for an I/O thread."""
         remote, records = lookups.remote(), lookups.records()
-        candidates = []
+        simple = remote is not None and self._custom is None and not self._options.dry_run
+        new = []
+        others = []
         for file, digest in hashed:
             if isinstance(digest, str):
                 self._publisher.fail(file, digest)
                 continue
+            if digest is None and simple:
+                new.append(Candidate(file, None, None, None, False, NEW))
+                continue
             shown = remote.get(file.name) if remote is not None else None
             candidate = Candidate(file, digest, records.get(file.name), shown, remote is None)
             if not self._settled(candidate):
-                candidates.append(candidate)
-        return candidates
+                others.append(candidate)
+        if new:
+            self._tally.decided(NEW, len(new))
+        return new + others
 
     def _settled(self, candidate: Candidate) -> bool:
         if candidate.digest is None or candidate.look or self._custom is not None:

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 class Candidate(NamedTuple):
     """One file with all that is known of it. ``digest`` is ``None`` where it has not been hashed,
-    because its name is new. ``look`` asks the storage for ``remote`` first, by a HEAD."""
+    because its name is new. ``look`` asks the storage for ``remote`` first, by a HEAD. ``decision``
+    is there if it has been made, and counted."""
 
     file: SourceFile
     digest: Digest | None
     record: Record | None
     remote: RemoteObject | None
     look: bool = False
+    decision: Decision | None = None
 
 
 class Publisher:
@@ -55,8 +57,11 @@ class Publisher:
 
     def publish(self, candidate: Candidate) -> None:
         """Look, decide, write. Raises ``DestinationError`` when nothing more can be written."""
-        decision = upload(Reason.UNPROVEN)
+        decision = candidate.decision or upload(Reason.UNPROVEN)
         try:
+            if candidate.decision is not None:
+                self._upload(candidate, decision)
+                return
             if candidate.look:
                 remote = self._strategy.head(candidate.file.name)
                 candidate = candidate._replace(remote=remote, look=False)
@@ -109,16 +114,20 @@ class Publisher:
 
     def _upload(self, candidate: Candidate, decision: Decision) -> None:
         file = candidate.file
-        _check_pin(file)
+        if file.pinned:
+            _check_pin(file)
         sent = self._strategy.upload(file)
-        _check_pin(file)
+        if file.pinned:
+            _check_pin(file)
         if sent.etag:
             fingerprint = sent.fingerprint or self._strategy.fingerprint(file.name)
             self.records[file.name] = Record(sent.xxh3, sent.etag, fingerprint)
         if self._custom is not None:
             self._custom.copied(file)
         self._tally.uploaded(file.name, sent.wire)
-        self._tell(candidate, decision, sent=sent.wire, local=sent.xxh3.hex())
+        if self._tally.detailed:
+            local = sent.xxh3.hex()
+            self._tally.tell(_outcome(candidate, decision, sent=sent.wire, local=local))
 
     def _failed(self, candidate: Candidate, decision: Decision, error: str) -> None:
         self._tally.failed(candidate.file.name, error)
@@ -135,7 +144,7 @@ class Publisher:
 
 def _check_pin(file: SourceFile) -> None:
     """A hashed name is right for one content only. Raises ``UploadError`` if that has changed."""
-    if file.pinned and file.modified:
+    if file.modified:
         try:
             same = os.stat(file.path).st_mtime_ns == file.modified
         except OSError:

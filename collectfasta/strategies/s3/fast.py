@@ -140,9 +140,11 @@ class FastTransport:
             store = self._store(seconds, headers, retries)
             if store is None:
                 return None
-            request = partial(obstore.put, store, key, data, use_multipart=False)
+            request = partial(
+                obstore.put, store, key, data, attributes=attributes, use_multipart=False
+            )
             try:
-                answer = self.gate.run(partial(request, attributes=attributes))
+                answer = self.gate.run(request)
             except FAILURES as error:
                 if retries or not self._passing(error):
                     raise
