@@ -17,6 +17,7 @@ from storages.backends.azure_storage import AzureStorage
 from storages.backends.gcloud import GoogleCloudStorage
 
 from collectfasta.pipeline.session import Session
+from collectfasta.strategies.boto3 import Boto3Strategy
 from tests import support
 from tests.places import S3Bucket
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from collectfasta.items import Sent, SourceFile
     from scripts.benchmarks.store import Store
     from tests.places import AzureContainer, GcsBucket
 
@@ -283,6 +285,28 @@ def test_a_file_edited_after_its_name_was_made_is_not_published_under_it(
     assert not [name for name in site.objects() if name.startswith("img/back.") and len(name) > 14]
     monkeypatch.undo()
     assert site.collect().status == 0
+
+
+def test_a_file_edited_just_before_it_is_read_fails_the_run(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have gone out under a name that stands for other bytes: no manifest names it."""
+    upload = Boto3Strategy.upload
+
+    def edit_first(self: Boto3Strategy, file: SourceFile) -> Sent:
+        if file.pinned and "back." in file.name:
+            support.write_tree(site.source, {"img/back.png": bytes(reversed(range(256)))})
+        return upload(self, file)
+
+    monkeypatch.setattr(Boto3Strategy, "upload", edit_first)
+    result = site.collect()
+    assert result.status == 1
+    assert "back.png was changed" in result.stderr
+    assert "staticfiles.json" not in site.objects()
+    monkeypatch.undo()
+    assert site.collect().status == 0
+    name = site.manifest()["img/back.png"]
+    assert site.objects()[name] == bytes(reversed(range(256)))
 
 
 def test_missing_references_are_all_named_and_nothing_is_published(site: Site) -> None:

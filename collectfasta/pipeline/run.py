@@ -192,7 +192,7 @@ class Run:
     def _candidates(self, hashed: Hashed, lookups: Lookups) -> list[Candidate]:
         """Skip at once what record and listing prove; all else is for an I/O thread."""
         remote, records = lookups.remote(), lookups.records()
-        simple = remote is not None and self._custom is None and not self._options.dry_run
+        simple = self._custom is None and not self._options.dry_run
         new = []
         others = []
         for file, digest in hashed:
