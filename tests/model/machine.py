@@ -335,10 +335,15 @@ class Machine(RuleBasedStateMachine):
         args = ["--clear"] if clear else []
         stopped = runs.run_stopped(source, settings, runs.Stop(uploads, killed), *args)
         self.world.settle()
-        if stopped and clear and set(before) - set(self.world.objects()):  # in its last act
+        if not stopped:
+            return
+        clearing = clear and bool(set(before) - set(self.world.objects()))  # its last act
+        if oracle.published(self.tree, manifest=self.setup.manifest) is None:
+            self._check_found_there_in_part(before, clearing=clearing)
+        elif clearing:
             self._check_published(self.tree)
             self._check_others(before, cleared=None)
-        elif stopped:
+        else:
             self._check_nothing_torn(before, [self.tree])
 
     @rule(same=st.booleans(), digit=digits)
@@ -384,7 +389,7 @@ class Machine(RuleBasedStateMachine):
             for key in self.world.struck:
                 assert key.removeprefix(f"{LOCATION}/") in result.stderr, result.output
             if expected is None:
-                self._check_found_there_in_part(before)
+                self._check_found_there_in_part(before, clearing=False)
             else:
                 self._check_nothing_torn(before, [self.tree])
         else:
@@ -403,15 +408,20 @@ class Machine(RuleBasedStateMachine):
             assert _plain(stored, headers) == body, name
         assert _targets(after) == _whole_targets(after, after)
 
-    def _check_found_there_in_part(self, before: dict[str, Object]) -> None:
-        """The same for a run that has failed: what is new is as the source or its own name has it,
-        and nothing that was there is gone."""
+    def _check_found_there_in_part(self, before: dict[str, Object], *, clearing: bool) -> None:
+        """The same for a run that did not come to its end: what is new is as the source or its own
+        name has it, and nothing that was there is gone, unless it was ``clearing`` already."""
         after = self.world.objects()
         for key, new in after.items():
             source = self.tree.get(key.removeprefix(f"{LOCATION}/"))
-            assert new == before.get(key) or _plain(*new) == source or _is_whole(key, new), key
-        assert not set(before) - set(after)
-        assert _whole_targets(before, before) <= _whole_targets(before, after)
+            known = new == before.get(key) or _plain(*new) == source or _is_whole(key, new)
+            assert known or key == f"{LOCATION}/{oracle.MANIFEST}", key
+        if not clearing:
+            assert not set(before) - set(after)
+            assert _whole_targets(before, before) <= _whole_targets(before, after)
+        manifest = f"{LOCATION}/{oracle.MANIFEST}"
+        if before.get(manifest) != after.get(manifest):
+            assert _targets(after) == _whole_targets(after, after)
 
     def _expected(self, tree: oracle.Tree) -> dict[str, Object]:
         """By key, with headers; bytes as they were before gzip."""
@@ -457,9 +467,8 @@ class Machine(RuleBasedStateMachine):
         assert not set(before) - set(after)
         whole = _whole_targets(before, before)
         assert whole <= _whole_targets(before, after)
-        if before.get(f"{LOCATION}/{oracle.MANIFEST}") != after.get(
-            f"{LOCATION}/{oracle.MANIFEST}"
-        ):
+        manifest = f"{LOCATION}/{oracle.MANIFEST}"
+        if before.get(manifest) != after.get(manifest):
             assert _targets(after) == _whole_targets(after, after)
 
 
