@@ -101,7 +101,10 @@ def _walk(
     folder: str, location: str, ignored: Callable[[str], bool]
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
     folders = []
-    for entry, is_folder in _entries(folder):
+    entries = _entries(folder)
+    entries.reverse()
+    while entries:  # an entry keeps what it knows of its file, 400 bytes: none is held for long
+        entry, is_folder = entries.pop()
         path = f"{location}/{entry.name}" if location else entry.name
         if ignored(entry.name):
             continue

@@ -184,7 +184,7 @@ class Run:
             raise Stopped
         start = time.monotonic()
         for hashed in self._hasher.digests([file for file in files if file.name not in refused]):
-            self._check()
+            self._wait(self._ahead)
             self._hand_over(self._candidates(hashed, lookups))
         self._wait(0)
         self._tally.span("publish", start, len(files))
@@ -200,6 +200,7 @@ class Run:
                 self._publisher.fail(file, digest)
                 continue
             if digest is None and simple:
+                self._strategy.read_ahead(file)
                 new.append(Candidate(file, None, None, None, False, NEW))
                 continue
             shown = remote.get(file.name) if remote is not None else None
@@ -222,7 +223,6 @@ class Run:
     def _hand_over(self, candidates: list[Candidate]) -> None:
         if self._crew is None:
             raise Stopped
-        self._wait(self._ahead)
         self._crew.put(candidates)
 
     def _wait(self, most: int) -> None:

@@ -220,6 +220,10 @@ class Boto3Strategy(NamedStrategy[S3Storage]):
 
     # -- write ----------------------------------------------------------------------------------
 
+    def read_ahead(self, file: SourceFile) -> None:
+        if self._own is None:
+            super().read_ahead(file)
+
     def upload(self, file: SourceFile) -> Sent:
         if self._own is None:
             return super().upload(file)

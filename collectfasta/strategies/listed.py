@@ -81,6 +81,10 @@ class ListedStrategy(NamedStrategy[S]):
     def judge_body(self, name: str, etag: str, body: Body, headers: Headers) -> None:
         """Already done: the answer to each upload shows the MD5 of what was stored."""
 
+    def read_ahead(self, file: SourceFile) -> None:
+        if self._own_save is None:
+            super().read_ahead(file)
+
     def upload(self, file: SourceFile) -> Sent:
         if self._own_save is None:
             return super().upload(file)

@@ -105,6 +105,10 @@ class NativeStrategy(HashStrategy[S]):
         """One look at the object's own headers: are they what would be sent?"""
         return True
 
+    def read_ahead(self, file: SourceFile) -> None:
+        """A hint, given by one thread for all: ``upload`` is soon called with ``file``, and what it
+        has to read may be read now. Raises nothing."""
+
     @abstractmethod
     def upload(self, file: SourceFile) -> Sent:
         """Write ``file`` in place under exactly its name, with the SDK's (or one) layer of retries.

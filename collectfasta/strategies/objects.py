@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from django.core.exceptions import SuspiciousOperation
 from storages.utils import clean_name
 
-from collectfasta.exceptions import SourceError, UploadError
+from collectfasta.exceptions import CollectfastaError, SourceError, UploadError
 from collectfasta.items import Sent
 from collectfasta.strategies.bodies import Body, Stream, make_body, other_gzip, read_source
 from collectfasta.strategies.flight import SMALL, Flight
@@ -34,6 +34,8 @@ S = TypeVar("S")
 _ODD = re.compile(r"^[/.]|/[/.]|/$|\\")
 """Names that the storage might write in another way: ``./a``, ``a//b``, ``a\\b``."""
 MIB = 1024 * 1024
+NEAR = 16 * 1024
+"""Bytes. Smaller files are read ahead: 1,300 at most, of a few KB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class ObjectStrategy(NativeStrategy[S]):
         self.flight = Flight()
         self.judge = Judge()
         self._turns = Turns()
+        self._ahead: dict[str, Body] = {}
         self.prefix = self._find_prefix()
         self._headers: dict[str, Headers] = {}
         self._vary = self.overridden(*self.header_hooks) is not None
@@ -155,11 +158,27 @@ class ObjectStrategy(NativeStrategy[S]):
         """A stream of ``source`` compressed, byte for byte as the storage does it."""
         raise NotImplementedError
 
+    def read_ahead(self, file: SourceFile) -> None:
+        """One thread that reads never waits for another one; hundreds do, for Python's lock."""
+        if file.data is not None or file.size >= NEAR or self._turns.over:
+            return
+        if self.headers(file.name).gzip:
+            return
+        try:
+            body = self._turns.take(lambda: self._body(file, None))
+        except CollectfastaError:  # whoever uploads it meets that again, and says so
+            return
+        if body is not None:
+            self._ahead[file.name] = body
+
     def body(self, file: SourceFile, headers: Headers) -> Body | None:
         """What would be stored for ``file``; ``None`` if it is so large that it must be streamed.
 
         Raises ``SourceError`` or ``UploadError`` if the file cannot be read, or changes meanwhile.
         """
+        ahead = self._ahead.pop(file.name, None)
+        if ahead is not None:
+            return ahead
         if headers.gzip or file.size >= SMALL:
             return self._body(file, self.compress if headers.gzip else None)
         return self._turns.take(lambda: self._body(file, None))

@@ -66,6 +66,9 @@ class MemoryStrategy(NativeStrategy[Any]):
         self.log.append(("headers", file.name))
         return self.header_answer
 
+    def read_ahead(self, file: SourceFile) -> None:
+        self.log.append(("ahead", file.name))
+
     def upload(self, file: SourceFile) -> Sent:
         self.before_upload(file)
         if file.data is not None:

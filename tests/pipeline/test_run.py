@@ -15,6 +15,8 @@ from django.test.utils import override_settings
 from collectfasta.checksums import ChecksumCache
 from collectfasta.exceptions import DestinationError, UploadError
 from collectfasta.items import Outcome, Reason, SourceFile
+from collectfasta.pipeline.crew import Crew
+from collectfasta.pipeline.hashing import BATCH_FILES
 from collectfasta.pipeline.lookups import Lookups
 from collectfasta.pipeline.report import Tally
 from collectfasta.pipeline.run import Run, RunOptions
@@ -88,6 +90,29 @@ def site(tmp_path: Path, use_cache: Switch) -> Site:
     site = Site(tmp_path / "tree", MemoryStrategy())
     site.write({f"css/{number}.css": b"%d" % number for number in range(20)} | {"empty": b""})
     return site
+
+
+def test_no_more_is_read_ahead_than_can_be_sent_soon(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While uploads hang, one batch is read, and no other: memory is bounded."""
+    site.write({f"many/{number}.txt": b"" for number in range(3 * BATCH_FILES)})
+    remote, wait, waiting = Lookups.remote, Crew.wait, threading.Event()
+    read: list[int] = []
+
+    def told(crew: Crew[Any], most: int, seconds: float) -> bool:
+        reached = wait(crew, most, seconds)
+        if not reached and not read:
+            read.append(len(site.strategy.did("ahead")))
+            waiting.set()
+        return reached
+
+    monkeypatch.setattr(Lookups, "listed", property(lambda self: remote(self) is not None))
+    monkeypatch.setattr(Crew, "wait", told)
+    site.strategy.before_upload = lambda file: waiting.wait(PATIENCE)  # type: ignore[assignment]  # what it returns does not matter
+    site.run()
+    assert read == [BATCH_FILES]
+    assert len(site.strategy.did("ahead")) == 3 * BATCH_FILES + 21
 
 
 def test_everything_new_is_sent_once(site: Site) -> None:

@@ -21,9 +21,11 @@ from xxhash import xxh3_128_digest
 
 from collectfasta.checksums import ChecksumCache
 from collectfasta.pipeline.hashing import Hasher
+from collectfasta.pipeline.lookups import Lookups
 from collectfasta.pipeline.upload import Publisher
 from collectfasta.strategies import bodies, filesystem
 from collectfasta.strategies.disk import paths
+from collectfasta.strategies.objects import ObjectStrategy
 from tests import support
 from tests.faults.conftest import DISK, Site, tree_at
 from tests.places import S3Bucket
@@ -193,9 +195,14 @@ def all_is_well_in_the_end(place: Place) -> bool:
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("published", [False, True])
 def test_between_hashing_and_uploading(
-    place: Place, once: Callable[..., None], change: Callable[[Path], None], published: bool
+    place: Place,
+    once: Callable[..., None],
+    change: Callable[[Path], None],
+    published: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The upload reads the file again: those bytes are sent, and those are recorded."""
+    monkeypatch.setattr(ObjectStrategy, "read_ahead", lambda *_: None)
     if published:
         assert place.collect().status == 0
         place.put(b"edited" * 400)
@@ -207,6 +214,28 @@ def test_between_hashing_and_uploading(
     else:
         assert result.status == 0, result.output
         assert place.objects()[NAME] == place.path.read_bytes()
+    assert all_is_well_in_the_end(place)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_right_after_it_was_read_ahead(
+    place: Place,
+    once: Callable[..., None],
+    change: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    """What was read is sent, and recorded; the next run finds the change."""
+    listed = Lookups.remote
+    monkeypatch.setattr(Lookups, "listed", property(lambda self: listed(self) is not None))
+    ahead = request.node.callspec.params["place"] == "s3"
+    if ahead:  # others read when they upload
+        once(ObjectStrategy, "read_ahead", change, after=True)
+    result = place.collect()
+    assert result.status == 0, result.output
+    assert place.objects()[NAME] == OLD
+    if not ahead:
+        change(place.path)
     assert all_is_well_in_the_end(place)
 
 

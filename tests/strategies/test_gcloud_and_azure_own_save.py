@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import xxhash
@@ -12,6 +12,9 @@ from django.core.files.base import ContentFile
 from collectfasta.exceptions import SourceError, UploadError
 from collectfasta.items import SourceFile
 from tests.strategies.clouds import MIB, Cloud, listing, source
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Shouting:
@@ -115,3 +118,18 @@ def test_a_users_own_keys_are_used(cloud: Cloud) -> None:
     assert cloud.place.keys() == ["static/a.min.css"]
     assert list(listing(strategy, "a.css")) == ["a.css"]
     assert list(strategy.list_all()) == ["a.css"]
+
+
+def test_only_our_own_uploads_use_what_was_read_ahead(cloud: Cloud, tmp_path: Path) -> None:
+    """The user's save reads the file by itself; nothing is held that nobody would send."""
+    path = tmp_path / "a.css"
+    path.write_bytes(b"one")
+    file = SourceFile(str(path), "a.css", 3)
+    ours, theirs = cloud.open("ours"), cloud.open("theirs", mixin=Shouting)
+    for strategy in (ours, theirs):
+        strategy.read_ahead(file)
+    assert not theirs._ahead
+    path.write_bytes(b"two")
+    for strategy in (ours, theirs):
+        strategy.upload(file)
+    assert cloud.place.objects() == {"ours/a.css": b"one", "theirs/a.css": b"TWO"}
