@@ -84,7 +84,7 @@ class Reason(enum.Enum):
     SAME_ALL = "same bytes, same headers"
     CUSTOM = "decided by the custom strategy"
 
-    __hash__ = object.__hash__  # Enum's own is Python code, called twice for each file
+    __hash__ = object.__hash__  # Enum's own is Python code, and each file is counted
 
 
 class Decision(NamedTuple):

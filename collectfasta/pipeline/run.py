@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 AHEAD = 4
 """Files that wait for each I/O thread: enough to keep it busy, few enough to bound memory."""
 
+READING = 0.25
+"""Seconds for reading ahead a batch, ten times what a disk at hand needs; the rest is read by those
+who send it, side by side."""
+
 NEW = upload(Reason.NEW)
 
 LAST_WORDS = 1.0
@@ -190,17 +194,20 @@ class Run:
         self._tally.span("publish", start, len(files))
 
     def _candidates(self, hashed: Hashed, lookups: Lookups) -> list[Candidate]:
-        """Skip at once what record and listing prove; all else is for an I/O thread."""
+        """Skip at once what record and listing prove; all else is for an I/O thread. What is new is
+        counted, and read ahead for a moment."""
         remote, records = lookups.remote(), lookups.records()
         simple = self._custom is None and not self._options.dry_run
         new = []
         others = []
+        until = time.monotonic() + READING
         for file, digest in hashed:
             if isinstance(digest, str):
                 self._publisher.fail(file, digest)
                 continue
             if digest is None and simple:
-                self._strategy.read_ahead(file)
+                if time.monotonic() < until:
+                    self._strategy.read_ahead(file)
                 new.append(Candidate(file, None, None, None, False, NEW))
                 continue
             shown = remote.get(file.name) if remote is not None else None

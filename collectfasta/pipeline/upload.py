@@ -91,8 +91,11 @@ class Publisher:
 
     def carry_out(self, candidate: Candidate, decision: Decision) -> None:
         """Do what was decided. Raises ``UploadError`` if the file cannot be written."""
+        skipped = decision.action is Action.SKIP
+        if skipped and self._custom is not None and not self._dry_run:
+            self._custom.skipped(candidate.file)  # first, for it may fail the file
         self._tally.compared(decision, candidate.file)
-        if decision.action is Action.SKIP:
+        if skipped:
             self._skip(candidate, decision)
         elif self._dry_run:
             self._tally.uploaded(candidate.file.name, candidate.file.size)
@@ -108,8 +111,6 @@ class Publisher:
                 fingerprint = self._strategy.fingerprint(candidate.file.name)
                 record = Record(digest.xxh3, remote.etag, fingerprint)
                 self.records[candidate.file.name] = record
-        if self._custom is not None and not self._dry_run:
-            self._custom.skipped(candidate.file)
         self._tell(candidate, decision)
 
     def _upload(self, candidate: Candidate, decision: Decision) -> None:

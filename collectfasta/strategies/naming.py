@@ -48,8 +48,10 @@ class NamedStrategy(ObjectStrategy[S]):
                 problem = "is not valid Unicode"
             if problem:
                 found[name] = f"{name if name.isprintable() else ascii(name)}: the name {problem}."
-            elif (first := keys.setdefault(key, name)) is not name:
-                clashes.setdefault(key, [first]).append(name)
+            elif key in keys:
+                clashes.setdefault(key, [keys[key]]).append(name)
+            else:
+                keys[key] = name
         for key, same in clashes.items():
             others = f"{', '.join(same)} would all be stored as {key}: rename all but one."
             found.update((name, f"{name}: {others}") for name in same)

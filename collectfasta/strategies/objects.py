@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from django.core.exceptions import SuspiciousOperation
 from storages.utils import clean_name
 
-from collectfasta.exceptions import CollectfastaError, SourceError, UploadError
+from collectfasta.exceptions import SourceError, UploadError
 from collectfasta.items import Sent
 from collectfasta.strategies.bodies import Body, Stream, make_body, other_gzip, read_source
 from collectfasta.strategies.flight import SMALL, Flight
@@ -35,7 +35,9 @@ _ODD = re.compile(r"^[/.]|/[/.]|/$|\\")
 """Names that the storage might write in another way: ``./a``, ``a//b``, ``a\\b``."""
 MIB = 1024 * 1024
 NEAR = 16 * 1024
-"""Bytes. Smaller files are read ahead: 1,300 at most, of a few KB each."""
+"""Bytes. Smaller files are read ahead."""
+MOST_AHEAD = 2_000
+"""Files that are held then, whatever becomes of their uploads: 32 MB at the very most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +164,13 @@ class ObjectStrategy(NativeStrategy[S]):
         """One thread that reads never waits for another one; hundreds do, for Python's lock."""
         if file.data is not None or file.size >= NEAR or self._turns.over:
             return
-        if self.headers(file.name).gzip:
+        if self._vary or len(self._ahead) >= MOST_AHEAD:  # the user's own code may be slow
             return
         try:
+            if self.headers(file.name).gzip:
+                return
             body = self._turns.take(lambda: self._body(file, None))
-        except CollectfastaError:  # whoever uploads it meets that again, and says so
+        except Exception:  # noqa: BLE001 - whoever uploads it meets that again, and says so
             return
         if body is not None:
             self._ahead[file.name] = body

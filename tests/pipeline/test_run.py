@@ -15,6 +15,7 @@ from django.test.utils import override_settings
 from collectfasta.checksums import ChecksumCache
 from collectfasta.exceptions import DestinationError, UploadError
 from collectfasta.items import Outcome, Reason, SourceFile
+from collectfasta.pipeline import run as module
 from collectfasta.pipeline.crew import Crew
 from collectfasta.pipeline.hashing import BATCH_FILES
 from collectfasta.pipeline.lookups import Lookups
@@ -113,6 +114,16 @@ def test_no_more_is_read_ahead_than_can_be_sent_soon(
     site.run()
     assert read == [BATCH_FILES]
     assert len(site.strategy.did("ahead")) == 3 * BATCH_FILES + 21
+
+
+def test_a_slow_disk_is_not_read_by_one_thread(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading ahead ends with its time; everything is sent all the same."""
+    remote = Lookups.remote
+    monkeypatch.setattr(Lookups, "listed", property(lambda self: remote(self) is not None))
+    monkeypatch.setattr(module, "READING", -1)
+    site.run()
+    assert site.strategy.did("ahead") == []
+    assert len(site.strategy.objects) == 21
 
 
 def test_everything_new_is_sent_once(site: Site) -> None:

@@ -12,7 +12,7 @@ import pytest
 from django.core.files.storage import FileSystemStorage, Storage
 from django.test.utils import override_settings
 
-from collectfasta.exceptions import SettingError
+from collectfasta.exceptions import SettingError, UploadError
 from collectfasta.items import SourceFile
 from collectfasta.strategies.base import CachingHashStrategy, HashStrategy, Strategy
 from collectfasta.strategies.choice import load_strategy
@@ -96,6 +96,13 @@ class Asking(Choosy):
         return False
 
 
+class Grumbling(Recording):
+    """It fails a file that it has left alone."""
+
+    def on_skip_hook(self, path: str, prefixed_path: str, local_storage: Storage) -> None:
+        raise UploadError(f"{prefixed_path}: not in the CDN.", name=prefixed_path)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "root"
@@ -129,6 +136,14 @@ def publish(
     yield run
     Recording.log.clear()
     Hooked.log.clear()
+
+
+def test_a_file_is_not_both_left_alone_and_failed(publish: Callable[..., Result]) -> None:
+    """A skip hook that raises fails its file, which counts once."""
+    result = publish("Grumbling", {"a.js": "a", "b.skip": "b"})
+    assert result.status == 1
+    assert "One file was not published. b.skip: not in the CDN." in result.stderr
+    assert " 0 unchanged, 1 decided by the custom strategy; 1 failed." in result.stderr
 
 
 def test_a_custom_strategy_decides_and_hears(

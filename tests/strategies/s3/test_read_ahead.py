@@ -10,12 +10,14 @@ import xxhash
 
 from collectfasta.exceptions import SourceError
 from collectfasta.items import SourceFile
+from collectfasta.strategies import objects
 from collectfasta.strategies.objects import NEAR
 from tests.strategies.s3.kit import Transport, opened, source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from collectfasta.strategies.objects import Headers
     from scripts.benchmarks.store import Store
 
 BODY = b"body { color: red }"
@@ -82,3 +84,43 @@ def test_a_file_that_cannot_be_read_is_named_by_its_upload(fast: Transport, tmp_
     strategy.read_ahead(gone)
     with pytest.raises(SourceError, match=r"^gone\.css: cannot read"):
         strategy.upload(gone)
+
+
+def test_the_users_own_code_is_left_to_the_upload(store: Store, file: SourceFile) -> None:
+    """It may be slow, and many uploads wait for it side by side."""
+
+    class Slow:
+        def get_object_parameters(self, name: str) -> dict[str, str]:
+            return {"CacheControl": f"max-age={len(name)}"}
+
+    strategy = opened(store, Slow)
+    strategy.read_ahead(file)
+    assert not strategy._ahead
+    strategy.upload(file)
+    assert store.objects["css/a.css"].headers["cache-control"] == "max-age=9"
+
+
+def test_an_error_waits_for_the_upload_that_meets_it_again(
+    fast: Transport, file: SourceFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There it is told which file it was about."""
+    strategy = fast.opened()
+
+    def broken(name: str) -> Headers:
+        raise LookupError(name)
+
+    monkeypatch.setattr(strategy, "headers", broken)
+    strategy.read_ahead(file)
+    with pytest.raises(LookupError):
+        strategy.upload(file)
+
+
+def test_what_nobody_sends_does_not_fill_the_memory(
+    fast: Transport, file: SourceFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Uploads may fail before they ask for what was read."""
+    monkeypatch.setattr(objects, "MOST_AHEAD", 3)
+    strategy = fast.opened()
+    for number in range(5):
+        strategy.read_ahead(file._replace(name=f"{number}.css"))
+    assert len(strategy._ahead) == 3
