@@ -73,7 +73,6 @@ class Console:
                 tick=self._tick,
             )
         )
-
         self.session.tally.detailed = bool(
             command.verbosity > 1 or self._explain or self._outcomes is not None or self._dry_run
         )

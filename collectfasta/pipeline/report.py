@@ -45,12 +45,11 @@ class Counts:
 class Tally:
     """Everything that a run has to tell. One per run; any thread may add to it.
 
-    Outcomes go through ``news``, which the main thread empties; they are kept nowhere else.
-    ``detailed``: somebody wants to know them.
+    Outcomes go through ``news``, which the main thread empties, if it is ``detailed``: somebody
+    wants to know them. They are kept nowhere else.
     """
 
     detailed: bool = True
-
     counts: Counts = field(default_factory=Counts)
     reasons: Counter[Reason] = field(default_factory=Counter)
     copied: list[str] = field(default_factory=list)
@@ -101,10 +100,6 @@ class Tally:
             if name in self.copied:
                 self.copied.remove(name)
                 self.counts.uploaded -= 1
-
-    def tell(self, outcome: Outcome) -> None:
-        """What became of a file. Only if it is ``detailed``."""
-        self.news.put(outcome)
 
     def warn(self, sentence: str) -> None:
         """Something the user should know, that changes nothing about the result."""

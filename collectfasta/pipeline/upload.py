@@ -126,9 +126,7 @@ class Publisher:
         if self._custom is not None:
             self._custom.copied(file)
         self._tally.uploaded(file.name, sent.wire)
-        if self._tally.detailed:
-            local = sent.xxh3.hex()
-            self._tally.tell(_outcome(candidate, decision, sent=sent.wire, local=local))
+        self._tell(candidate, decision, sent=sent.wire, local=sent.xxh3)
 
     def _failed(self, candidate: Candidate, decision: Decision, error: str) -> None:
         self._tally.failed(candidate.file.name, error)
@@ -136,7 +134,7 @@ class Publisher:
 
     def _tell(self, candidate: Candidate, decision: Decision, **more: Any) -> None:
         if self._tally.detailed:
-            self._tally.tell(_outcome(candidate, decision, **more))
+            self._tally.news.put(_outcome(candidate, decision, **more))
 
     def fail(self, file: SourceFile, error: str) -> None:
         """A file that could not even be read."""
@@ -156,7 +154,7 @@ def _check_pin(file: SourceFile) -> None:
 
 
 def _outcome(
-    candidate: Candidate, decision: Decision, *, sent: int = 0, error: str = "", local: str = ""
+    candidate: Candidate, decision: Decision, *, sent: int = 0, error: str = "", local: bytes = b""
 ) -> Outcome:
     digest, remote = candidate.digest, candidate.remote
     return Outcome(
@@ -164,6 +162,6 @@ def _outcome(
         decision,
         sent,
         error,
-        local or (digest.xxh3.hex() if digest else ""),
+        (local or (digest.xxh3 if digest else b"")).hex(),
         (remote.checksum or remote.etag) if remote else "",
     )

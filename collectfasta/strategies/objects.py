@@ -245,13 +245,10 @@ class ObjectStrategy(NativeStrategy[S]):
 
     def upload(self, file: SourceFile) -> Sent:
         headers = self.headers(file.name)
-        if file.size < SMALL:
-            sent = self._upload_whole(file, headers)
-        elif file.size < self.large:
+        sent = None
+        if file.size < self.large:
             with self.flight.hold(file.size):
                 sent = self._upload_whole(file, headers)
-        else:
-            sent = None
         return sent or self._upload_stream(file, headers)
 
     def _upload_whole(self, file: SourceFile, headers: Headers) -> Sent | None:

@@ -110,6 +110,7 @@ def test_no_more_is_read_ahead_than_can_be_sent_soon(
 
     monkeypatch.setattr(Lookups, "listed", property(lambda self: remote(self) is not None))
     monkeypatch.setattr(Crew, "wait", told)
+    monkeypatch.setattr(module, "READING", PATIENCE)  # a busy machine is no slow disk
     site.strategy.before_upload = lambda file: waiting.wait(PATIENCE)  # type: ignore[assignment]  # what it returns does not matter
     site.run()
     assert read == [BATCH_FILES]
