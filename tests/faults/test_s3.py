@@ -35,6 +35,7 @@ def in_one_line(result: Result) -> bool:
 STUMBLES: dict[str, Callable[[Store], object]] = {
     "reset in mid-body": lambda store: store.strike(Kind.RESET, "PutObject", key=KEY, times=1),
     "answer cut short": lambda store: store.strike(Kind.TRUNCATE, "PutObject", key=KEY, times=1),
+    "no answer": lambda store: store.strike(Kind.HANG, "PutObject", key=KEY, times=1),
     "500": lambda store: store.fail("PutObject", key=KEY, status=500, times=1),
     "503": lambda store: store.fail("PutObject", key=KEY, status=503, times=1),
     "503 with Retry-After": lambda store: store.fail(

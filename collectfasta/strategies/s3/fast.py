@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -57,8 +58,6 @@ _UNFIT_KEY = re.compile(r"(^|/)(\.{0,2}(/|$))|[\x00-\x1f\x7f]")
 _STATUS = re.compile(r"inner: Status \{\s*status: (5\d\d|429|408)")
 _NOBODY = re.compile(r"ConnectionRefused|dns error")
 """The SDK, too, could only wait for what is not there."""
-_NOT_CONNECTED = "ConnectError"
-"""A time-out that says so is one of ten seconds, not that of the whole request."""
 _FAILURE = re.compile(r"HttpError \{\s*kind: (\w+)")
 _TIMES = ((1, 180), (8, 480), (48, 2600))
 """Up to so many MiB, a request may take so many seconds: a minute at least, and 20 KB/s for each of
@@ -111,6 +110,7 @@ class FastTransport:
         self._lock = threading.Lock()
         self._looking = options.store(60, (), 3)
         self._overruled = 0
+        self._answered = 0.0
         self.gave_up = ""
         """Why everything goes through the SDK by now; empty while it does not."""
 
@@ -123,10 +123,12 @@ class FastTransport:
         shape = self._shape(params, fingerprint)
         if shape is None or self.gave_up or _UNFIT_KEY.search(key) is not None:
             return self._sdk.put(name, key, data, params)
+        began = time.monotonic()
         try:
             etag = self._send(key, data, shape)
         except FAILURES as error:
-            exhausted = _exhausted(error, name, self._sdk.connection.place)
+            others = self._answered > began
+            exhausted = _exhausted(error, name, None if others else self._sdk.connection.place)
             if exhausted is not None:
                 raise exhausted from None
             return self._second_opinion(name, key, data, params)
@@ -149,6 +151,7 @@ class FastTransport:
                 if retries or not self._passing(error):
                     raise
             else:
+                self._answered = time.monotonic()
                 return plain(answer["e_tag"])
         return None
 
@@ -160,8 +163,7 @@ class FastTransport:
             if status[1] in {"503", "429"}:
                 self.gate.slow_down()
             return True
-        failure = _FAILURE.search(text)
-        return failure is not None and (failure[1] != "Timeout" or _NOT_CONNECTED in text)
+        return _FAILURE.search(text) is not None
 
     def _second_opinion(self, name: str, key: str, data: bytes, params: Mapping[str, Any]) -> str:
         """The SDK follows redirects, and its errors have codes."""
@@ -239,10 +241,11 @@ def _seconds(size: int) -> int:
     return next((time for mib, time in _TIMES if size <= mib * MIB), _TIMES[-1][1])
 
 
-def _exhausted(error: Exception, name: str, place: Place) -> CollectfastaError | None:
+def _exhausted(error: Exception, name: str, place: Place | None) -> CollectfastaError | None:
     """What to say of an error that it is no use to ask the SDK about; ``None`` for others.
 
-    obstore's errors have no fields: their text shows Rust's structures.
+    ``place`` is what does not answer; ``None`` if it has answered others meanwhile. obstore's
+    errors have no fields: their text shows Rust's structures.
     """
     text = str(error)
     status = _STATUS.search(text)
@@ -253,7 +256,9 @@ def _exhausted(error: Exception, name: str, place: Place) -> CollectfastaError |
     if failure is None:
         return None
     if failure[1] in {"Connect", "Timeout"}:
-        return _silent(place)
+        if place is not None:
+            return _silent(place)
+        return UploadError(f"{name}: the storage did not answer, again and again.", name=name)
     return UploadError(f"{name}: the storage cut the connection, again and again.", name=name)
 
 
