@@ -117,7 +117,7 @@ def test_shapes_are_not_kept_without_end(store: Store, monkeypatch: pytest.Monke
     assert kept(store, "a")["cache-control"] == "max-age=3"
 
 
-def impatient(strategy: Any, seconds: float = 0.3) -> None:
+def impatient(strategy: Any, seconds: float = 1.0) -> None:
     """Stores that give up after two retries."""
     make = strategy._fast._options.store
 
@@ -147,7 +147,7 @@ def test_what_was_retried_in_vain_is_told(
 ) -> None:
     """One file, or all of them; the SDK is not asked to try it all again."""
     strategy = opened(store)
-    impatient(strategy, 0.3 if "does not" in line and tries else 30)
+    impatient(strategy, 1.0 if "does not" in line and tries else 30)
     trouble(store)
     with pytest.raises(kind, match=line) as failure:
         strategy.upload(source("a.css"))
@@ -225,7 +225,7 @@ def test_an_upload_that_hangs_once_is_tried_again(store: Store) -> None:
 def test_an_upload_that_always_hangs_while_others_are_answered_is_named(store: Store) -> None:
     """The run goes on without it, unlike one of which no upload is answered."""
     strategy = opened(store)
-    impatient(strategy, 1.0)
+    impatient(strategy)
     hang = store.hang("PutObject", key="a.css")
     with ThreadPoolExecutor(1) as pool:
         hung = pool.submit(strategy.upload, source("a.css"))
