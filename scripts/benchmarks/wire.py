@@ -183,8 +183,8 @@ class Connection(asyncio.Protocol):
         if request is None or self.transport.is_closing():
             return
         cut = self._struck(Kind.TRUNCATE)
+        self.server.end(request, 0 if cut else answer.status)  # who is answered finds it counted
         self._write(request, answer, cut=cut)
-        self.server.end(request, 0 if cut else answer.status)
         self.request, self.fault, self.busy = None, None, False
         if cut or request.headers.get("connection", "").lower() == "close":
             self.transport.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,14 +93,26 @@ def test_ignore_patterns_mean_what_they_mean_to_django(tmp_path: Path, ignore: l
     }
 
 
-def test_files_of_apps_are_found_as_django_finds_them() -> None:
-    """The admin's, through ``AppDirectoriesFinder``."""
+def test_files_of_apps_are_found_as_django_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through ``AppDirectoriesFinder``. The apps are ours: Django's register checks for good."""
     finders = ["django.contrib.staticfiles.finders.AppDirectoriesFinder"]
-    apps = ["admin", "auth", "contenttypes", "messages", "sessions", "staticfiles"]
-    with override_settings(INSTALLED_APPS=[f"django.contrib.{app}" for app in apps]):
-        found = gather(DEFAULT_IGNORED, finders=finders)
-        assert contents(found) == stock(DEFAULT_IGNORED, finders=finders)
-    assert len(found.files) > 100
+    apps = ["collected_shop", "collected_blog", "collected_without"]
+    for app in apps:
+        write_tree(tmp_path / app, {"__init__.py": b"", "models.py": b""})
+    for app in apps[:2]:
+        write_tree(tmp_path / app / "static", {**FILES, f"{app}/a.css": app.encode()})
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        with override_settings(INSTALLED_APPS=apps):
+            found = gather(DEFAULT_IGNORED, finders=finders)
+            assert contents(found) == stock(DEFAULT_IGNORED, finders=finders)
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] in apps]:
+            del sys.modules[name]
+    assert {f"{app}/a.css" for app in apps[:2]} < {file.name for file in found.files}
+    assert "a.css" in found.conflicts
 
 
 def test_the_first_of_two_files_with_one_name_wins(tmp_path: Path) -> None:

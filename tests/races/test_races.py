@@ -264,10 +264,14 @@ def test_right_after_hashing(
 
 @pytest.mark.parametrize("change", [grow, truncate, edit])
 def test_while_it_is_read_for_the_upload(
-    place: Place, once: Callable[..., None], change: Callable[[Path], None]
+    place: Place,
+    once: Callable[..., None],
+    change: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A file of another size than it was collected with is looked at again. If it changes once
     more just then, it is not sent, or is recorded as it was read."""
+    monkeypatch.setattr(ObjectStrategy, "read_ahead", lambda *_: None)
     once(Publisher, "_upload", grow, after=False)
     (place.path.parent.parent / "b.js").unlink()  # so that the first call is about our file
     once(bodies, "_read_all", change, after=False)
