@@ -34,6 +34,7 @@ class Recording(Strategy[Any]):
         super().__init__(remote_storage)
         self.suffix = ".skip"
         self.log.clear()
+        self.threads.clear()
 
     def should_copy_file(self, path: str, prefixed_path: str, local_storage: Storage) -> bool:
         self._note("should", path, prefixed_path, local_storage)
@@ -350,5 +351,5 @@ def test_the_base_has_nothing_to_say() -> None:
         strategy.should_copy_file("a", "a", PlainStorage())
     with pytest.raises(NotImplementedError, match="defines no get_remote_file_hash"):
         NoHash(PlainStorage()).get_remote_file_hash("a")
-    with override_settings(COLLECTFASTA_STRATEGY="x.Y"), pytest.raises(SettingError):
-        load_strategy("x.Y", PlainStorage())
+    with override_settings(COLLECTFASTA_STRATEGY="no_such.Y"), pytest.raises(SettingError):
+        load_strategy("no_such.Y", PlainStorage())
