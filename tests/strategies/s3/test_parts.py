@@ -104,6 +104,18 @@ def test_a_file_that_changes_meanwhile_is_not_published(store: Store, tmp_path: 
     assert free(strategy)
 
 
+def test_whole_objects_in_flight_are_bounded_too(store: Store) -> None:
+    """Files that are too small for parts: as many at once as fit, whatever the threads."""
+    strategy = opened(store)
+    store.latency = 0.2
+    size = strategy.flight.bound // 4
+    files = [source(f"{number}.bin", bytes(size)) for number in range(12)]
+    with ThreadPoolExecutor(len(files)) as pool:
+        assert len(list(pool.map(strategy.upload, files))) == store.counts["PutObject"] == 12
+    assert 1 < store.most_in_flight <= 4
+    assert free(strategy)
+
+
 def test_no_part_is_held_that_is_not_in_flight(store: Store, tmp_path: Path) -> None:
     """Four files at once: what is in memory of them stays within the bound."""
     strategy = opened(store, transfer_config=SMALL_PARTS)
